@@ -1,0 +1,17 @@
+/* os: what POSIX does not give (implemented in os_linux.c). */
+#ifndef OLMO_BASE_OS_H
+#define OLMO_BASE_OS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+double os_wall(void);                  /* monotonic seconds */
+double os_cpu(void);                   /* CPU seconds of the process, all threads */
+double os_thread_cpu(void);            /* of the calling thread */
+uint64_t os_max_rss(void);             /* bytes */
+int os_pid_alive(pid_t pid);           /* 1 when such a process exists */
+int os_cpus(void);                     /* processors this process may use */
+void os_huge_pages(void *p, size_t n); /* ask for huge pages before first touch */
+
+#endif

@@ -1,0 +1,67 @@
+#define _GNU_SOURCE /* sched_getaffinity, madvise advice */
+
+#include "base/os.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+static double clock_s(clockid_t id)
+{
+	struct timespec t;
+	if (clock_gettime(id, &t) < 0)
+		return 0;
+	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double os_wall(void)
+{
+	return clock_s(CLOCK_MONOTONIC);
+}
+
+double os_cpu(void)
+{
+	return clock_s(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+double os_thread_cpu(void)
+{
+	return clock_s(CLOCK_THREAD_CPUTIME_ID);
+}
+
+uint64_t os_max_rss(void)
+{
+	struct rusage u;
+	if (getrusage(RUSAGE_SELF, &u) < 0)
+		return 0;
+	return (uint64_t)u.ru_maxrss * 1024;
+}
+
+int os_pid_alive(pid_t pid)
+{
+	return pid > 0 && (kill(pid, 0) == 0 || errno == EPERM);
+}
+
+int os_cpus(void)
+{
+	cpu_set_t set;
+	long n;
+	if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
+		return CPU_COUNT(&set);
+	n = sysconf(_SC_NPROCESSORS_ONLN);
+	return n > 0 ? (int)n : 1;
+}
+
+/* The advice may be refused: pages stay small then, results are the same. */
+void os_huge_pages(void *p, size_t n)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t from = ((uintptr_t)p + page - 1) / page * page;
+	uintptr_t to = ((uintptr_t)p + n) / page * page;
+	if (from < to)
+		madvise((void *)from, to - from, MADV_HUGEPAGE);
+}

@@ -1,0 +1,63 @@
+# What a user asks make for, besides building.  Included by the Makefile.
+
+BATS      := $(sort $(wildcard test/cmd/*.bats test/cmd/*.t test/tree/*.bats test/format/*.bats))
+BATS_CONF := $(sort $(wildcard test/conformance/*.bats))
+BATS_LONG := $(sort $(wildcard test/long/*.bats))
+PROVE     := CMOCKA_MESSAGE_OUTPUT=TAP OLMO_BIN=$(abspath $O/bin) OLMO_TEST=$(abspath $O/test) \
+	     LC_ALL=C prove --norc -j2 -e test/lib/run-tap
+
+.PHONY: help deps deps-check deps-lint check check-long conformance bench lint format clean demo audit
+help:
+	@sed -n 's/^## //p' pipelines/targets.mk
+
+## make               build all programs into bin/
+## make deps          install the Debian packages named in packages.txt (build, check, lint)
+deps:
+	@sh pipelines/deps.sh build check lint
+
+## make demo          raw text -> trained, evaluated model on the CPU  [OUT=DIR] [DEMO=tiny]
+## make audit         walk the demo's manifests from the model to the raw files  [OUT=DIR]
+DEMO ?= tiny
+OUT  ?= demo-$(DEMO)
+demo:
+	@sh pipelines/deps.sh build
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -f pipelines/demo.mk DEMO=$(DEMO) OUT=$(OUT)
+audit: all
+	@$(BIN)/olmo audit $(OUT)
+
+## make check         all tests that need no network and no other data (< 3 minutes)
+check: all $(call ctests_of,$(CTESTS) $(CREF))
+	$(PROVE) $(call ctests_of,$(CTESTS)) $(BATS)
+
+## make check-long    fuzzing, sanitizers, kill loops
+check-long: all $(call ctests_of,$(CLONG) $(CREF))
+	$(PROVE) $(call ctests_of,$(CLONG)) $(BATS_LONG)
+
+## make conformance   outputs of the original tools, when SHARED=DIR holds them
+conformance: all $(call ctests_of,$(CCONF) $(CREF))
+	@if [ ! -d "$(SHARED)/data" ]; then \
+		echo "conformance: SKIPPED: $(words $(CCONF) $(BATS_CONF)) test files, no $(SHARED)/data"; \
+	else \
+		OLMO_SHARED=$(abspath $(SHARED)) $(PROVE) $(call ctests_of,$(CCONF)) $(BATS_CONF); \
+	fi
+
+## make bench         measurements, printed as ratios
+bench: all $(call ctests_of,$(CBENCH))
+	@for b in $(call ctests_of,$(CBENCH)); do echo "== $$(basename $$b)"; $$b || exit; done
+
+## make lint          warnings as errors, clang-format, mandoc, shellcheck
+CFILES := $(sort $(wildcard cmd/*.c common/*/*.[ch] common/*/*.cpp kernels/*.[ch] kernels/*/*.[ch] \
+	  test/*/*.[ch]))
+lint:
+	@$(MAKE) --no-print-directory DEV=1 B=$B/lint BIN=$B/lint/bin all
+	@clang-format --dry-run -Werror $(filter-out %_tab.c %_tables.c,$(CFILES))
+	@mandoc -Tlint -W warning $(sort $(wildcard man/*.[1-9]))
+	@shellcheck -x -s sh $(sort $(wildcard pipelines/*.sh)) .ci/run
+	@echo lint: clean
+format:
+	@clang-format -i $(filter-out %_tab.c %_tables.c,$(CFILES))
+
+## make clean         remove build/ and bin/
+clean:
+	rm -rf $(B) $(BIN)

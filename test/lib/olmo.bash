@@ -1,0 +1,49 @@
+# olmo.bash: what the program tests share.  A bats file begins with: load ../lib/olmo
+#
+#   $TMP        a fresh directory for each test, removed afterwards
+#   $ROOT       the source tree;  the programs are on PATH;  $OLMO_TEST/… are built test programs
+#   xxh FILE    XXH3-128 of a file, as manifests print it
+#   probe_…     the five probes (probes.sh)
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+PATH=${OLMO_BIN:-$ROOT/bin}:$PATH
+OLMO_TEST=${OLMO_TEST:-$(echo "$ROOT"/build/*/test | cut -d' ' -f1)}
+export PATH ROOT OLMO_TEST LC_ALL=C
+
+# shellcheck source=/dev/null
+. "$ROOT/test/lib/probes.sh"
+
+setup() {
+	TMP=$(mktemp -d "${TMPDIR:-/tmp}/olmo-test.XXXXXX")
+	export TMP
+	cd "$TMP" || return
+	if declare -F local_setup >/dev/null; then local_setup; fi
+}
+
+teardown() {
+	if declare -F local_teardown >/dev/null; then local_teardown; fi
+	cd / && rm -rf "$TMP"
+}
+
+# Conformance tests: skip aloud when the outputs of the original tools are not here.
+need_shared() {
+	[ -n "${OLMO_SHARED:-}" ] && [ -e "$OLMO_SHARED/data/$1" ] || skip "no data/$1"
+}
+
+# Four sorts of text, as documents.  docs N: N lines, the same every time.
+docs() {
+	awk -v n="$1" 'BEGIN {
+		split("the of and to in is that it was for on are as with his they at be this have", w)
+		s = 42
+		for (i = 1; i <= n; i++) {
+			t = ""
+			for (k = 0; k < 60 + i % 40; k++) {
+				s = (s * 1103515245 + 12345) % 2147483648
+				t = t w[1 + int(s / 65536) % 20] ((k % 13 == 12) ? ".\\n" : " ")
+			}
+			printf "{\"id\":\"d%d\",\"text\":\"%sEnd %d.\",\"source\":\"test\"," \
+			    "\"added\":\"2024-01-01\",\"created\":\"2024-01-01\"," \
+			    "\"metadata\":{\"url\":\"http://example.org/%d\",\"n\":%d}}\n", i, t, i % 7, i % 50, i
+		}
+	}'
+}
