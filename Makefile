@@ -60,6 +60,9 @@ LAYERS_olmo          := io base
 
 EXT_base := -lxxhash -lm -lpthread
 EXT_io   := -ljansson -lyaml -lzstd -lisal -lz
+# Only dolma-docs needs libxml2: the other programs with the doc layer are not tied to it.
+EXT_doc  := -Wl,--push-state,--as-needed -lxml2 -Wl,--pop-state
+CPP_doc  := -I/usr/include/libxml2
 EXT_text := -lfasttext -lstdc++
 
 SRC_kernels := $(sort $(wildcard kernels/*.c kernels/cpu/*.c))
@@ -93,7 +96,7 @@ $O/bin/%: $O/cmd/%.o $$(call libs_of,$$(LAYERS_$$*))
 
 $O/%.o: %.c
 	@mkdir -p $(@D)
-	$(if $V,,@echo "  CC    $<";)$(CC) $(ALLC) $(if $(filter %_avx2,$*),$(ISA_avx2)) \
+	$(if $V,,@echo "  CC    $<";)$(CC) $(ALLC) $(if $(filter common/doc/%,$*),$(CPP_doc)) $(if $(filter %_avx2,$*),$(ISA_avx2)) \
 		$(if $(filter %_avx512,$*),$(ISA_avx512)) -MMD -MP -c -o $@ $<
 
 $O/%.o: %.cpp

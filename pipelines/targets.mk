@@ -31,7 +31,7 @@ check: all $(call ctests_of,$(CTESTS) $(CREF))
 	$(PROVE) $(call ctests_of,$(CTESTS)) $(BATS)
 
 ## make check-long    fuzzing, sanitizers, kill loops
-check-long: all $(call ctests_of,$(CLONG) $(CREF))
+check-long: all $(call ctests_of,$(CTESTS) $(CLONG) $(CREF))
 	$(PROVE) $(call ctests_of,$(CLONG)) $(BATS_LONG)
 
 ## make conformance   outputs of the original tools, when SHARED=DIR holds them

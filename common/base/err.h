@@ -27,6 +27,7 @@ extern const char *progname;
 extern int verbosity;
 
 #define ERR_PRINTF(a, b) __attribute__((format(printf, a, b)))
+#define ERR_NORETURN     __attribute__((noreturn)) /* C and C++ */
 
 /* Leave a message (at most 1023 bytes; longer ones are cut with "..."). */
 void err_set(const char *fmt, ...) ERR_PRINTF(1, 2);
@@ -38,9 +39,9 @@ void err_prefix(const char *fmt, ...) ERR_PRINTF(1, 2);
 const char *err_msg(void);
 
 /* "prog: message" on stderr and exit(status). */
-_Noreturn void die(int status, const char *fmt, ...) ERR_PRINTF(2, 3);
-_Noreturn void die_err(void);                                    /* EXIT_IO with err_msg() */
-_Noreturn void die_usage(const char *fmt, ...) ERR_PRINTF(1, 2); /* one line, EXIT_USAGE */
+ERR_NORETURN void die(int status, const char *fmt, ...) ERR_PRINTF(2, 3);
+ERR_NORETURN void die_err(void);                                    /* EXIT_IO with err_msg() */
+ERR_NORETURN void die_usage(const char *fmt, ...) ERR_PRINTF(1, 2); /* one line, EXIT_USAGE */
 
 /* "prog: warning: message" unless -q; "prog: message" with -v. */
 void warn(const char *fmt, ...) ERR_PRINTF(1, 2);

@@ -5,9 +5,9 @@
  *	attrs_span(&a, k, 0, n_cp, 12.0);
  *	attrs_put_json(&a, &buf);	{"k":[[0,5,12.0]],…} in order of attrs_key calls
  *
- * A key without spans prints as [] (Dolma: absent = [] = no span).  Scores print as JSON numbers with
- * at most 5 decimals (jnum_round5) and at least one ("12.0", as Python prints them), or with all that
- * read back as the same double when attrs.exact is set.
+ * A key without spans prints as [] (Dolma: absent = [] = no span).  Scores print as JSON numbers
+ * with at most 5 decimals (jnum_round5) and at least one ("12.0", as Python prints them), or with
+ * all that read back as the same double when attrs.exact is set.
  */
 #ifndef OLMO_DOC_ATTR_H
 #define OLMO_DOC_ATTR_H
@@ -47,7 +47,7 @@ size_t attrs_key3(struct attrs *a, const char *name, const char *tagger, const c
 void attrs_span(struct attrs *a, size_t key, uint64_t start, uint64_t end, double score);
 const char *attrs_name(const struct attrs *a, size_t key);
 void attrs_put_json(const struct attrs *a, struct buf *b);
-/* The same into an existing raw object: members of old whose key is not in a come first, as bytes. */
+/* The same into a raw object: members of old whose key is not in a come first, as bytes. */
 void attrs_merge_json(const struct attrs *a, struct jspan old, struct buf *b);
 /* Dolma's attribute row: {"id":…,"attributes":{…},"source":…} (id and source are raw; source may be
  * absent). */

@@ -17,23 +17,23 @@ struct doc {
 	uint64_t lineno;
 	const char *line; /* raw line without '\n' */
 	size_t len;
-	struct jscan j;   /* raw fields */
+	struct jscan j; /* raw fields */
 	/* text after unescaping: valid UTF-8, NUL-terminated, borrowed */
 	const char *text;
 	size_t text_len; /* bytes */
 	size_t n_cp;     /* code points */
 	/* what a program adds */
 	struct attrs attrs;
-	int drop;              /* set by work/order/finish: not written, counted by the program */
-	void *user;            /* the program's, from doc_alloc */
-	struct docarena *mem;  /* lives until the document is written */
-	struct docarena *own;  /* made by doc_parse when mem was NULL; doc_release frees it */
+	int drop;             /* set by work/order/finish: not written, counted by the program */
+	void *user;           /* the program's, from doc_alloc */
+	struct docarena *mem; /* lives until the document is written */
+	struct docarena *own; /* made by doc_parse when mem was NULL; doc_release frees it */
 };
 
 /* Parse a line: checks it, that id and text are strings and attributes (if any) an object or null;
- * decodes text.  -1 with "file:line: what".  d starts zeroed and may be parsed into again: attributes,
- * drop and user start anew.  mem may be NULL: d then makes an arena of its own and resets it at each
- * call (docrun provides one for a batch).  line must stay while d is used. */
+ * decodes text.  -1 with "file:line: what".  d starts zeroed and may be parsed into again:
+ * attributes, drop and user start anew.  mem may be NULL: d then makes an arena of its own and
+ * resets it at each call (docrun provides one for a batch).  line must stay while d is used. */
 int doc_parse(struct doc *d, const char *file, uint64_t lineno, const char *line, size_t len);
 /* Memory that lives as long as the document. Aligned to 16. */
 void *doc_alloc(struct doc *d, size_t n);

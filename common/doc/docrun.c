@@ -30,8 +30,8 @@ struct input {
 	const char *path, *name; /* name: for messages */
 	struct stat st;
 	int has_st;
-	char *side;       /* path of its attribute file, NULL: none */
-	struct out *out;  /* sidecar: open from its first batch to its last */
+	char *side;      /* path of its attribute file, NULL: none */
+	struct out *out; /* sidecar: open from its first batch to its last */
 	uint64_t n_in, n_out, bytes_in, bytes_out;
 };
 
@@ -101,8 +101,8 @@ char *docrun_sidecar_path(const char *path, const char *name)
 		err_set("'%s': no /documents/ in the path, so no place for attributes", path);
 		return NULL;
 	}
-	return xasprintf("%.*sattributes/%s/%s", (int)(at - path), path, name,
-	    at + strlen("documents/"));
+	return xasprintf(
+	    "%.*sattributes/%s/%s", (int)(at - path), path, name, at + strlen("documents/"));
 }
 
 static int is_stdin(const char *path)
@@ -166,7 +166,8 @@ static void check_sidecar_outputs(struct run *c, struct input **reg, size_t n)
 	size_t i;
 	for (i = 1; i < n; i++)
 		if (same_file(&reg[i - 1]->st, &reg[i]->st))
-			die_usage("'%s' and '%s' are one file: its attributes would be written twice",
+			die_usage(
+			    "'%s' and '%s' are one file: its attributes would be written twice",
 			    reg[i - 1]->path, reg[i]->path);
 	for (i = 0; i < c->n_in; i++)
 		v[i] = &c->in[i];
@@ -217,7 +218,8 @@ static void check_options(const struct run *c)
 	if (c->o->out)
 		die_usage("--attributes names its own files: --output has no meaning");
 	if (c->o->skip_bad)
-		die_usage("--skip-bad cannot go with --attributes: rows would not match documents");
+		die_usage(
+		    "--skip-bad cannot go with --attributes: rows would not match documents");
 }
 
 static int add_input(struct run *c, struct input *in, const char *path)
@@ -337,8 +339,8 @@ static void add_mark(struct batch *b, const char *line, size_t len, uint64_t i)
 		b->cap_mark = b->cap_mark ? 2 * b->cap_mark : 4;
 		b->mark = xreallocarray(b->mark, b->cap_mark, sizeof *b->mark);
 	}
-	b->mark[b->n_mark++] = (struct mark){(size_t)(line - b->lines.p), len, b->n_doc,
-	    b->out.len, i, b->n_out};
+	b->mark[b->n_mark++] =
+	    (struct mark){(size_t)(line - b->lines.p), len, b->n_doc, b->out.len, i, b->n_out};
 }
 
 static void add_bad(struct batch *b)
@@ -383,8 +385,8 @@ static void need_slots(struct batch *b, size_t n)
 }
 
 /* One line.  0, or -1 when the batch ends here. */
-static int work_line(struct run *c, struct batch *b, const char *line, size_t len, uint64_t i,
-    void *thread)
+static int work_line(
+    struct run *c, struct batch *b, const char *line, size_t len, uint64_t i, void *thread)
 {
 	const struct docrun *r = c->r;
 	struct doc *d = &b->doc[c->fused ? 0 : b->n_doc];
@@ -511,7 +513,7 @@ static int order_batch(void *ctx, void *item, int worker)
 	return 0;
 }
 
-/* --- stage 4: finish and pack, in any order --------------------------------------------------- */
+/* --- stage 4: finish and pack, in any order ------------------------------------------------ */
 
 static struct out *out_of(const struct run *c, const struct batch *b)
 {
@@ -551,13 +553,14 @@ static int flush_pending(struct run *c, struct out *out)
 
 /* Plain files take the bytes as they come.  Compressed ones get pieces of a size worth a frame,
  * whose cuts depend on the documents only. */
-static int write_out(struct run *c, struct out *out, const struct buf *plain,
-    const struct buf *packed)
+static int write_out(
+    struct run *c, struct out *out, const struct buf *plain, const struct buf *packed)
 {
 	if (!compressed_name(out_name(out)))
 		return out_write(out, plain->p, plain->len);
 	if (packed->len)
-		return flush_pending(c, out) < 0 ? -1 : out_write_packed(out, packed->p, packed->len);
+		return flush_pending(c, out) < 0 ? -1
+						 : out_write_packed(out, packed->p, packed->len);
 	buf_add(&c->pending, plain->p, plain->len);
 	return c->pending.len >= BATCH ? flush_pending(c, out) : 0;
 }
@@ -775,6 +778,8 @@ static int run(struct run *c)
 		c->thread[i] = c->r->thread_new(c->r->ctx);
 	seal_init(&c->seal_out);
 	rc = run_pipe(c);
+	if (rc == 0 && c->r->end)
+		rc = c->r->end(c->r->ctx);
 	if (rc == 0)
 		rc = commit(c);
 	seal_release(&c->seal_out);

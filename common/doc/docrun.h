@@ -7,20 +7,20 @@
  * …/attributes/NAME/REL, one row a document in the same order, same compression, with its
  * manifest; a path without /documents/ is a usage error (the first such piece from the right
  * counts; "documents/…" at the start of a relative path too).  Nothing is written as documents,
- * drop has no meaning.  Each attribute file appears whole, with its manifest, when its documents are
- * done; an error abandons the file it is in.
- * Reading mode (no_output): documents are only looked at (decontam --check, keys).  The manifest is
- * filled; the program adds its outputs and writes it.
+ * drop has no meaning.  Each attribute file appears whole, with its manifest, when its documents
+ * are done; an error abandons the file it is in.
+ * Reading mode (no_output): documents are only looked at (decontam --check, keys).  The manifest
+ * is filled; the program adds its outputs and writes it.
  *
  * Seals are checked and removed on the way in (--require-seal), written with --seal. --skip-bad
  * counts bad lines (counter docs_bad), warns of the first 5 and goes on; not with --attributes,
- * where rows must stay aligned (usage error).  An empty line is a bad line.  Counters kept: docs_in,
+ * where rows must stay aligned (usage error).  An empty line is a bad line.  Counters: docs_in,
  * docs_out, bytes_in, bytes_out (bytes of lines, before compression, seals included).  Manifests:
  * output F → F.manifest.json; --manifest F: F.  --dry-run prints "read\tPATH" and "write\tPATH".
  *
  * An error (bad line, damaged input, wrong seal, a callback) abandons the output; on stdout the
- * documents before it stand, none after it.  Usage errors end the program (status 2): attribute files
- * for stdin or a path without /documents/, an output that is an input, one file named twice in
+ * documents before it stand, none after it.  Usage errors end the program (status 2): attributes
+ * of stdin or a path without /documents/, an output that is an input, one file named twice in
  * sidecar mode, two stdins.
  *
  *	struct docrun r = {.o = &o, .m = m, .ctx = &ctx, .work = work, .sidecar = name};
@@ -39,8 +39,9 @@
 
 struct docrun {
 	const struct opts *o;
-	struct manifest *m;   /* options and model inputs are in; docrun adds inputs, outputs, counts */
-	const char *sidecar;  /* attribute set name, NULL: filter */
+	struct manifest
+	    *m; /* options and model inputs are in; docrun adds inputs, outputs, counts */
+	const char *sidecar; /* attribute set name, NULL: filter */
 	int no_output;
 	void *ctx;
 	/* All optional; each returns 0 or -1 (err_set; docrun puts file:line in front).
@@ -55,6 +56,9 @@ struct docrun {
 	void (*thread_free)(void *ctx, void *thread);
 	/* In order, before the first document of a file. */
 	int (*file_begin)(void *ctx, const char *path, size_t index);
+	/* After the last document, before the output gets its name and the counters go into the
+	 * manifest; every thread state is at rest. */
+	int (*end)(void *ctx);
 };
 
 int docrun(struct docrun *r);
@@ -62,9 +66,9 @@ int docrun(struct docrun *r);
 /* Row for a program's option table, and its key. */
 #define DOCRUN_ATTRIBUTES (500 + OPT_LONG)
 #define DOCRUN_OPTS                                                                               \
-	{                                                                                             \
-		"attributes", DOCRUN_ATTRIBUTES, "NAME",                                                  \
-		    "write attribute files beside the documents, set NAME"                                \
+	{                                                                                         \
+		"attributes", DOCRUN_ATTRIBUTES, "NAME",                                          \
+		    "write attribute files beside the documents, set NAME"                        \
 	}
 
 /* …/documents/REL → …/attributes/NAME/REL (caller frees), or NULL with a message. */

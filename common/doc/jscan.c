@@ -75,19 +75,35 @@ static int unexpected(const struct scan *s, const char *wanted)
 
 /* --- strings ------------------------------------------------------------------------------- */
 
-static inline int hex_digit(int c)
-{
-	if (is_digit(c))
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+/* Value + 1 of each hex digit, 0 for other bytes. */
+static const unsigned char hex_value[256] = {['0'] = 1,
+    ['1'] = 2,
+    ['2'] = 3,
+    ['3'] = 4,
+    ['4'] = 5,
+    ['5'] = 6,
+    ['6'] = 7,
+    ['7'] = 8,
+    ['8'] = 9,
+    ['9'] = 10,
+    ['a'] = 11,
+    ['b'] = 12,
+    ['c'] = 13,
+    ['d'] = 14,
+    ['e'] = 15,
+    ['f'] = 16,
+    ['A'] = 11,
+    ['B'] = 12,
+    ['C'] = 13,
+    ['D'] = 14,
+    ['E'] = 15,
+    ['F'] = 16};
 
 /* Four hex digits at p, or -1. */
 static inline int hex4(const char *p)
 {
-	int a = hex_digit((unsigned char)p[0]), b = hex_digit((unsigned char)p[1]);
-	int c = hex_digit((unsigned char)p[2]), d = hex_digit((unsigned char)p[3]);
+	int a = hex_value[(unsigned char)p[0]] - 1, b = hex_value[(unsigned char)p[1]] - 1;
+	int c = hex_value[(unsigned char)p[2]] - 1, d = hex_value[(unsigned char)p[3]] - 1;
 	if ((a | b | c | d) < 0)
 		return -1;
 	return a << 12 | b << 8 | c << 4 | d;
@@ -115,23 +131,15 @@ static int32_t unicode_escape(const char *p, const char *end, int *len)
 /* The byte that \c stands for, or 0. */
 static inline int short_escape(int c)
 {
-	switch (c) {
-	case '"':
-	case '\\':
-	case '/':
-		return c;
-	case 'b':
-		return '\b';
-	case 'f':
-		return '\f';
-	case 'n':
-		return '\n';
-	case 'r':
-		return '\r';
-	case 't':
-		return '\t';
-	}
-	return 0;
+	static const char byte[256] = {['"'] = '"',
+	    ['\\'] = '\\',
+	    ['/'] = '/',
+	    ['b'] = '\b',
+	    ['f'] = '\f',
+	    ['n'] = '\n',
+	    ['r'] = '\r',
+	    ['t'] = '\t'};
+	return byte[c];
 }
 
 /* At a backslash: skip the escape. */
@@ -591,8 +599,13 @@ int jspan_streq(struct jspan v, const char *s)
 
 static void put_escaped(struct buf *b, unsigned char c)
 {
-	static const char letter[] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f',
-	    ['\r'] = 'r', ['"'] = '"', ['\\'] = '\\'};
+	static const char letter[] = {['\b'] = 'b',
+	    ['\t'] = 't',
+	    ['\n'] = 'n',
+	    ['\f'] = 'f',
+	    ['\r'] = 'r',
+	    ['"'] = '"',
+	    ['\\'] = '\\'};
 	if (c < sizeof letter && letter[c]) {
 		buf_chr(b, '\\');
 		buf_chr(b, letter[c]);

@@ -1,7 +1,7 @@
 /* jscan: find the fields of one JSON line without building a tree.
  *
- * The bytes are looked at 16 or 32 at a time (jscan_isa.h): once for UTF-8, once to find the top-level
- * members that documents have and to check the whole line.  jscan accepts exactly the lines that
+ * The bytes are looked at 16 or 32 at a time (jscan_isa.h): once for UTF-8, once to find the
+ * top-level members that documents have and to check the whole line.  jscan accepts exactly the lines that
  * jansson's json_loadb(JSON_ALLOW_NUL) accepts with an object at the top (strict UTF-8, no control
  * characters in strings, no lone surrogate escapes, no trailing bytes but white space, \u0000 in
  * strings but not in names of members; nesting of at most 2048 values); of equal keys the last one
@@ -42,7 +42,7 @@ enum jfield {
 
 struct jscan {
 	struct jspan f[J_FIELDS];
-	struct jspan member[J_FIELDS]; /* "key":value whole, from the key's quote to the value's end */
+	struct jspan member[J_FIELDS]; /* "key":value, from the key's quote to the value's end */
 	struct jspan object;           /* the object itself, '{' to '}' */
 };
 

@@ -34,8 +34,8 @@ static size_t copy(const char *p, const char *end, char *out)
 	const char *from = p;
 	for (; end - p >= 32; p += 32, out += 32) {
 		__m256i x = load(p);
-		unsigned m = (unsigned)_mm256_movemask_epi8(
-		    _mm256_cmpeq_epi8(x, _mm256_set1_epi8('\\')));
+		unsigned m =
+		    (unsigned)_mm256_movemask_epi8(_mm256_cmpeq_epi8(x, _mm256_set1_epi8('\\')));
 		_mm256_storeu_si256((__m256i *)(void *)out, x);
 		if (m)
 			return (size_t)(p - from) + (size_t)__builtin_ctz(m);
@@ -62,15 +62,16 @@ enum {
 	CA = LONG | OVER2 | TWO_CONT | SURR | LARGE
 };
 
-#define ROW(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p)                                        \
-	_mm256_setr_epi8((char)(a), (char)(b), (char)(c), (char)(d), (char)(e), (char)(f),         \
-	    (char)(g), (char)(h), (char)(i), (char)(j), (char)(k), (char)(l), (char)(m),           \
-	    (char)(n), (char)(o), (char)(p), (char)(a), (char)(b), (char)(c), (char)(d),           \
-	    (char)(e), (char)(f), (char)(g), (char)(h), (char)(i), (char)(j), (char)(k),           \
+#define ROW(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p)                                       \
+	_mm256_setr_epi8((char)(a), (char)(b), (char)(c), (char)(d), (char)(e), (char)(f),        \
+	    (char)(g), (char)(h), (char)(i), (char)(j), (char)(k), (char)(l), (char)(m),          \
+	    (char)(n), (char)(o), (char)(p), (char)(a), (char)(b), (char)(c), (char)(d),          \
+	    (char)(e), (char)(f), (char)(g), (char)(h), (char)(i), (char)(j), (char)(k),          \
 	    (char)(l), (char)(m), (char)(n), (char)(o), (char)(p))
 
 /* Bytes n before each lane; prev holds the 32 bytes before x. */
-#define BEFORE(x, prev, n) _mm256_alignr_epi8(x, _mm256_permute2x128_si256(prev, x, 0x21), 16 - (n))
+#define BEFORE(x, prev, n)                                                                        \
+	_mm256_alignr_epi8(x, _mm256_permute2x128_si256(prev, x, 0x21), 16 - (n))
 
 static inline __m256i high_half(__m256i x)
 {
@@ -79,9 +80,9 @@ static inline __m256i high_half(__m256i x)
 
 static inline __m256i pair_errors(__m256i x, __m256i before)
 {
-	const __m256i first_high = ROW(LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, TWO_CONT,
-	    TWO_CONT, TWO_CONT, TWO_CONT, SHORT | OVER2, SHORT, SHORT | OVER3 | SURR,
-	    SHORT | LARGE | OVER4);
+	const __m256i first_high =
+	    ROW(LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, TWO_CONT, TWO_CONT, TWO_CONT,
+		TWO_CONT, SHORT | OVER2, SHORT, SHORT | OVER3 | SURR, SHORT | LARGE | OVER4);
 	const __m256i first_low = ROW(ANY | OVER3 | OVER2 | OVER4, ANY | OVER2, ANY, ANY,
 	    ANY | LARGE, BIG, BIG, BIG, BIG, BIG, BIG, BIG, BIG, BIG | SURR, BIG, BIG);
 	const __m256i second_high = ROW(SHORT, SHORT, SHORT, SHORT, SHORT, SHORT, SHORT, SHORT, C8,
@@ -97,7 +98,8 @@ static inline __m256i block_errors(__m256i x, __m256i prev)
 	__m256i pair = pair_errors(x, BEFORE(x, prev, 1));
 	__m256i third = _mm256_subs_epu8(BEFORE(x, prev, 2), _mm256_set1_epi8(0xe0 - 0x80));
 	__m256i fourth = _mm256_subs_epu8(BEFORE(x, prev, 3), _mm256_set1_epi8(0xf0 - 0x80));
-	__m256i want = _mm256_and_si256(_mm256_or_si256(third, fourth), _mm256_set1_epi8((char)0x80));
+	__m256i want =
+	    _mm256_and_si256(_mm256_or_si256(third, fourth), _mm256_set1_epi8((char)0x80));
 	return _mm256_xor_si256(want, pair);
 }
 

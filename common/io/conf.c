@@ -63,7 +63,8 @@ static int is_decimal(const char *s)
 static int is_hex(const char *s)
 {
 	s = skip_sign(s);
-	return s[0] == '0' && s[1] == 'x' && s[2] && !s[2 + strspn(s + 2, "0123456789abcdefABCDEF_")];
+	return s[0] == '0' && s[1] == 'x' && s[2] &&
+	       !s[2 + strspn(s + 2, "0123456789abcdefABCDEF_")];
 }
 
 /* digits [. digits] [exponent] with a point or an exponent, or . digits [exponent] */
@@ -91,8 +92,7 @@ static int is_float(const char *s)
 
 static int is_not_finite(const char *s)
 {
-	static const char *const names[] = {
-	    ".inf", ".Inf", ".INF", ".nan", ".NaN", ".NAN", NULL};
+	static const char *const names[] = {".inf", ".Inf", ".INF", ".nan", ".NaN", ".NAN", NULL};
 
 	return is_one_of(skip_sign(s), names);
 }
@@ -251,10 +251,8 @@ static size_t tree_size(const json_t *v)
 	const char *key;
 	json_t *item;
 
-	json_array_foreach((json_t *)v, i, item)
-		n += tree_size(item);
-	json_object_foreach((json_t *)v, key, item)
-		n += tree_size(item);
+	json_array_foreach((json_t *)v, i, item) n += tree_size(item);
+	json_object_foreach((json_t *)v, key, item) n += tree_size(item);
 	return n;
 }
 
@@ -264,7 +262,8 @@ static json_t *parse_alias(struct yaml *y, const yaml_event_t *e)
 	json_t *v = json_object_get(y->anchors, name);
 
 	if (!v) {
-		err_set("%s:%lu: alias '*%s' before its anchor is complete", y->name, line_of(e), name);
+		err_set("%s:%lu: alias '*%s' before its anchor is complete", y->name, line_of(e),
+		    name);
 		return NULL;
 	}
 	if (count_node(y, e, tree_size(v)) < 0)
@@ -283,8 +282,8 @@ static json_t *tagged_scalar(const char *tag, const char *s, size_t len)
 		return json_stringn(s, len);
 	v = plain_value(s, len);
 	if (v && ((!strcmp(tag, CORE_TAG("int")) && json_is_integer(v)) ||
-	             (!strcmp(tag, CORE_TAG("bool")) && json_is_boolean(v)) ||
-	             (!strcmp(tag, CORE_TAG("null")) && json_is_null(v))))
+		     (!strcmp(tag, CORE_TAG("bool")) && json_is_boolean(v)) ||
+		     (!strcmp(tag, CORE_TAG("null")) && json_is_null(v))))
 		return v;
 	if (v && !strcmp(tag, CORE_TAG("float")) && json_is_number(v)) {
 		json_t *real = json_real(json_number_value(v));
@@ -350,9 +349,9 @@ static int merge(struct yaml *y, const yaml_event_t *e, json_t *into, json_t *v)
 	json_t *item;
 
 	if (json_is_array(v)) {
-		json_array_foreach(v, i, item)
-			if (!json_is_object(item) || json_object_update_missing(into, item) < 0)
-				break;
+		json_array_foreach(
+		    v, i, item) if (!json_is_object(item) ||
+				    json_object_update_missing(into, item) < 0) break;
 		if (i == json_array_size(v))
 			return 0;
 	} else if (json_is_object(v)) {
@@ -453,12 +452,12 @@ static json_t *parse_node(struct yaml *y, const yaml_event_t *e)
 	case YAML_SEQUENCE_START_EVENT:
 		anchor = (const char *)e->data.sequence_start.anchor;
 		v = tag_ok(e->data.sequence_start.tag, CORE_TAG("seq")) ? parse_list(y)
-		                                                        : bad(y, e, "unknown tag");
+									: bad(y, e, "unknown tag");
 		break;
 	case YAML_MAPPING_START_EVENT:
 		anchor = (const char *)e->data.mapping_start.anchor;
 		v = tag_ok(e->data.mapping_start.tag, CORE_TAG("map")) ? parse_map(y)
-		                                                       : bad(y, e, "unknown tag");
+								       : bad(y, e, "unknown tag");
 		break;
 	default:
 		bad(y, e, "a value is missing");
@@ -536,8 +535,8 @@ static json_t *parse_yaml(const char *text, size_t len, const char *name, json_t
 static json_t *parse_json(const char *text, size_t len, const char *name)
 {
 	json_error_t e;
-	json_t *v = json_loadb(
-	    text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
+	json_t *v =
+	    json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
 
 	if (!v)
 		err_set("%s:%d: %s", name, e.line, e.text);
@@ -565,7 +564,7 @@ static int looks_json(const char *text, size_t len, const char *name)
 json_t *conf_parse(const char *text, size_t len, const char *name)
 {
 	return looks_json(text, len, name) ? parse_json(text, len, name)
-	                                   : parse_yaml(text, len, name, NULL);
+					   : parse_yaml(text, len, name, NULL);
 }
 
 json_t *conf_load_lines(const char *path, json_t **lines)

@@ -140,8 +140,8 @@ static int check_name(struct in *f)
 	if ((!gz && !zst) || text)
 		return 0;
 	return fail(f, n < 4 ? "truncated: a compressed file has at least a header"
-	               : gz  ? "damaged: called .gz, but it is neither gzip data nor text"
-	                     : "damaged: called .zst, but it is neither zstd data nor text");
+		       : gz  ? "damaged: called .gz, but it is neither gzip data nor text"
+			     : "damaged: called .zst, but it is neither zstd data nor text");
 }
 
 static int find_kind(struct in *f)
@@ -272,8 +272,8 @@ static int gz_header(struct in *f)
 		}
 		if (!is_gzip(f->sbuf + f->spos, f->slen - f->spos))
 			return fail(f, f->slen - f->spos < 2 && f->sbuf[f->spos] == 0x1f
-			                   ? "truncated gzip member"
-			                   : "bytes that are no gzip member after the last one");
+					   ? "truncated gzip member"
+					   : "bytes that are no gzip member after the last one");
 		isal_inflate_init(f->gz);
 		isal_gzip_header_init(&f->gz_head);
 		f->inside = f->in_header = 1;
@@ -337,7 +337,8 @@ static int zstd_error(struct in *f, size_t rc)
 	char what[200];
 
 	if (ZSTD_getErrorCode(rc) == ZSTD_error_frameParameter_windowTooLarge)
-		return fail(f, "zstd frame needs more than 128 MiB to decode: compress without --long");
+		return fail(
+		    f, "zstd frame needs more than 128 MiB to decode: compress without --long");
 	if (ZSTD_getErrorCode(rc) == ZSTD_error_prefix_unknown)
 		return fail(f, "bytes that are no zstd frame after the last one");
 	snprintf(what, sizeof what, "damaged zstd data: %s", ZSTD_getErrorName(rc));
@@ -527,8 +528,8 @@ static int lines_rest(struct in *f, struct buf *b, size_t start)
 			size_t from = last_line(b, start);
 
 			if (b->len - from + n > LINE_MAX_BYTES)
-				return too_long(f,
-				    f->lineno + 1 + count_lines(b->p + start, from - start));
+				return too_long(
+				    f, f->lineno + 1 + count_lines(b->p + start, from - start));
 		}
 		buf_add(b, p, n);
 		f->dpos += n;

@@ -238,7 +238,7 @@ static int leads_to(const char *base, const char *rel, const char *file)
 	char *p = xasprintf("%s/%s", base, rel);
 	struct stat a, b;
 	int yes = stat(file, &b) < 0 ||
-	          (stat(p, &a) == 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev);
+		  (stat(p, &a) == 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev);
 
 	free(p);
 	return yes;
@@ -290,7 +290,8 @@ static json_t *files_from(const json_t *list, const char *dir)
 	json_t *out = json_array(), *file;
 	size_t i;
 
-	json_array_foreach((json_t *)list, i, file) {
+	json_array_foreach((json_t *)list, i, file)
+	{
 		const char *path = json_string_value(json_object_get(file, "path"));
 		json_t *copy = json_copy(file);
 
@@ -387,8 +388,8 @@ static int check_version(const char *path, const json_t *v)
 		return wrong(path, "no version under 'manifest'");
 	if (json_integer_value(major) > MAJOR) {
 		err_set("%s: manifest version %lld.%lld is newer than this program's %d.%d", path,
-		    (long long)json_integer_value(major), (long long)json_integer_value(minor), MAJOR,
-		    MINOR);
+		    (long long)json_integer_value(major), (long long)json_integer_value(minor),
+		    MAJOR, MINOR);
 		return -1;
 	}
 	return 0;
@@ -423,9 +424,7 @@ static int check_files(const char *path, const json_t *list, const char *name)
 		err_set("%s: not a manifest: '%s' is not a list", path, name);
 		return -1;
 	}
-	json_array_foreach((json_t *)list, i, f)
-		if (check_file(path, f) < 0)
-			return -1;
+	json_array_foreach((json_t *)list, i, f) if (check_file(path, f) < 0) return -1;
 	return 0;
 }
 
@@ -436,9 +435,9 @@ static int check_counts(const char *path, const json_t *counts)
 
 	if (!json_is_object(counts))
 		return wrong(path, "'counts' is not an object");
-	json_object_foreach((json_t *)counts, key, v)
-		if (!json_is_integer(v) || json_integer_value(v) < 0)
-			return wrong(path, "a count that is not a whole number");
+	json_object_foreach((json_t *)counts, key,
+	    v) if (!json_is_integer(v) || json_integer_value(v) < 0) return wrong(path,
+	    "a count that is not a whole number");
 	return 0;
 }
 
@@ -464,8 +463,8 @@ static json_t *load(const char *path, int whole)
 		return NULL;
 	if (check_head(path, v) == 0 &&
 	    (!whole || (check_files(path, json_object_get(v, "inputs"), "inputs") == 0 &&
-	                   check_files(path, json_object_get(v, "outputs"), "outputs") == 0 &&
-	                   check_counts(path, json_object_get(v, "counts")) == 0)))
+			   check_files(path, json_object_get(v, "outputs"), "outputs") == 0 &&
+			   check_counts(path, json_object_get(v, "counts")) == 0)))
 		return v;
 	json_decref(v);
 	return NULL;
@@ -529,11 +528,12 @@ int manifest_may_write(const struct manifest *m, const char *dir, int force)
 		if (same < 0)
 			same = same_run(m, begun, 0);
 		if (same < 0)
-			err_set("'%s' is not empty and has no manifest: give another directory, or -f",
+			err_set(
+			    "'%s' is not empty and has no manifest: give another directory, or -f",
 			    dir);
 		else if (!same)
 			err_set("'%s' was written by another program or with other options: give "
-			        "another directory, or -f",
+				"another directory, or -f",
 			    dir);
 		rc = same > 0 ? 0 : -1;
 	}

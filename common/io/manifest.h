@@ -30,12 +30,12 @@ void manifest_opt_int(struct manifest *m, const char *key, int64_t v);
 void manifest_opt_num(struct manifest *m, const char *key, double v);
 void manifest_opt_bool(struct manifest *m, const char *key, int v);
 void manifest_opt_json(struct manifest *m, const char *key, json_t *v); /* steals v */
-void manifest_input(struct manifest *m, const char *role, const char *path,
-    const struct filehash *h);
+void manifest_input(
+    struct manifest *m, const char *role, const char *path, const struct filehash *h);
 /* The same, hashing the file now; 0 or -1. */
 int manifest_input_file(struct manifest *m, const char *role, const char *path);
-void manifest_output(struct manifest *m, const char *role, const char *path,
-    const struct filehash *h);
+void manifest_output(
+    struct manifest *m, const char *role, const char *path, const struct filehash *h);
 void manifest_count(struct manifest *m, const char *key, uint64_t v);
 void manifest_counters(struct manifest *m);
 int manifest_write(struct manifest *m, const char *path); /* atomically; 0 or -1 */

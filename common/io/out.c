@@ -24,7 +24,8 @@ enum { OUT_BUF = 256 << 10, ZSTD_LEVEL = 3, GZIP_LEVEL = 6, GZIP_WINDOW = 15 + 1
 enum packing { PACK_NONE, PACK_GZIP, PACK_ZSTD };
 
 struct out {
-	char *path; /* final name; NULL: a stream (stdout, a device, a FIFO) that is written directly */
+	char *
+	    path; /* final name; NULL: a stream (stdout, a device, a FIFO) that is written directly */
 	char *tmp;
 	char *name; /* for messages */
 	int fd;
@@ -289,8 +290,8 @@ static int open_temp(struct out *f)
 	if (out_mkparent(f->path) < 0)
 		return -1;
 	remove_dead(f->path);
-	f->tmp = xasprintf("%.*s.%s.%ld.tmp", (int)dir_len(f->path), f->path, name,
-	    (long)getpid());
+	f->tmp =
+	    xasprintf("%.*s.%s.%ld.tmp", (int)dir_len(f->path), f->path, name, (long)getpid());
 	if (temps_add(f) < 0) {
 		free(f->tmp);
 		f->tmp = NULL;
@@ -351,13 +352,14 @@ struct out *out_open(const char *path, unsigned flags)
 	if (is_std) {
 		f->fd = STDOUT_FILENO;
 		if (flags & OUT_BINARY && isatty(f->fd)) {
-			err_set("will not write binary data to a terminal: use -o FILE or redirect");
+			err_set(
+			    "will not write binary data to a terminal: use -o FILE or redirect");
 			rc = -1;
 		}
 	} else {
 		f->packing = has_suffix(path, ".gz")    ? PACK_GZIP
-		             : has_suffix(path, ".zst") ? PACK_ZSTD
-		                                        : PACK_NONE;
+			     : has_suffix(path, ".zst") ? PACK_ZSTD
+							: PACK_NONE;
 		rc = open_file(f, path);
 	}
 	if (rc < 0) {
@@ -466,7 +468,7 @@ static int gz_write(struct out *f, const char *p, size_t n, int end)
 			rc = deflate(&f->gz, end && part == n ? Z_FINISH : Z_NO_FLUSH);
 			f->pending.len += room - f->gz.avail_out;
 		} while (f->gz.avail_in || f->gz.avail_out == 0 ||
-		         (end && part == n && rc != Z_STREAM_END));
+			 (end && part == n && rc != Z_STREAM_END));
 		p += part;
 		n -= part;
 	} while (n);
@@ -502,7 +504,8 @@ static int zstd_write(struct out *f, const char *p, size_t n, int end)
 		out.dst = f->pending.p + f->pending.len;
 		out.size = f->pending.cap - f->pending.len;
 		out.pos = 0;
-		left = ZSTD_compressStream2(f->zstd, &out, &in, end ? ZSTD_e_end : ZSTD_e_continue);
+		left =
+		    ZSTD_compressStream2(f->zstd, &out, &in, end ? ZSTD_e_end : ZSTD_e_continue);
 		if (ZSTD_isError(left)) {
 			err_set("cannot write '%s': zstd: %s", f->name, ZSTD_getErrorName(left));
 			f->failed = 1;

@@ -84,13 +84,13 @@ int seal_check(struct seal *s, const char *line, size_t len, const char *name, u
 	start_anew(s);
 	if (docs != have) {
 		err_set("%s:%" PRIu64 ": the seal counts %" PRIu64 " documents, %" PRIu64
-		        " came: the stream is not complete",
+			" came: the stream is not complete",
 		    name, lineno, docs, have);
 		return -1;
 	}
 	if (!h128_eq(want, got)) {
 		err_set("%s:%" PRIu64 ": the %" PRIu64
-		        " documents before the seal are not those that were sealed",
+			" documents before the seal are not those that were sealed",
 		    name, lineno, docs);
 		return -1;
 	}
@@ -102,12 +102,14 @@ int seal_end(const struct seal *s, int required, const char *name)
 	if (!required || (s->seals && !s->docs))
 		return 0;
 	if (s->seals)
-		err_set("%s: %" PRIu64 " documents after the last seal: the stream was cut off, or its "
-		        "writer ran without --seal",
+		err_set("%s: %" PRIu64
+			" documents after the last seal: the stream was cut off, or its "
+			"writer ran without --seal",
 		    name, s->docs);
 	else
-		err_set("%s: no seal at the end: the stream was cut off, or its writer ran without "
-		        "--seal",
+		err_set(
+		    "%s: no seal at the end: the stream was cut off, or its writer ran without "
+		    "--seal",
 		    name);
 	return -1;
 }

@@ -87,31 +87,41 @@ probe_head() {
 }
 
 # probe_kill OUT INPUT CMD..: CMD reads stdin; fed INPUT and left hanging, killed by TERM and by KILL:
-# nothing under the final name OUT, and after TERM no temporary either
+# nothing under the final name OUT; after TERM no temporary either, and a run after KILL removes what
+# that left
 probe_kill() {
 	local out=$1 input=$2 sig pid dir bad=0
 	shift 2
 	dir=$(dirname "$out")
+	rm -f "$dir"/.*.tmp
 	for sig in TERM KILL; do
 		rm -rf "$out"
 		mkfifo "$dir/feed"
 		"$@" <"$dir/feed" >/dev/null 2>&1 &
 		pid=$!
 		exec 9>"$dir/feed"
-		timeout 2 cat "$input" >&9 || true
+		timeout 2 cat "$input" >&9 2>/dev/null || true
 		sleep 0.2
-		kill -$sig $pid
+		kill -$sig $pid 2>/dev/null || {
+			echo "# $*: ended before its input did"
+			bad=1
+		}
 		wait $pid 2>/dev/null
 		exec 9>&-
 		rm -f "$dir/feed"
-		if [ -e "$out" ]; then
+		if [ -f "$out" ] || [ -n "$(ls -A "$out" 2>/dev/null)" ]; then
 			echo "# $*: killed by $sig, but $out is there"
 			bad=1
 		fi
-		if [ $sig = TERM ] && ls -A "$dir" | grep -q '^\..*\.tmp$'; then
-			echo "# $*: killed by TERM, but a temporary is left: $(ls -A "$dir" | grep tmp)"
+		if [ $sig = KILL ] && ! "$@" <"$input" >/dev/null 2>&1; then
+			echo "# $*: does not run after a kill"
+			bad=1
+		fi
+		if ls -A "$dir" | grep -q '^\..*\.tmp$'; then
+			echo "# $*: after $sig a temporary is left: $(ls -A "$dir" | grep tmp)"
 			bad=1
 		fi
 	done
+	rm -rf "$out"
 	return $bad
 }

@@ -97,7 +97,8 @@ static void gen_number(struct buf *b)
 	else if (one_in(2))
 		buf_printf(b, "%d", (int)below(2000000) - 1000000);
 	else
-		buf_printf(b, "%.*g", 1 + (int)below(17), (below(1000000) - 5e5) / (1 + below(999)));
+		buf_printf(
+		    b, "%.*g", 1 + (int)below(17), (below(1000000) - 5e5) / (1 + below(999)));
 }
 
 static void gen_value(struct buf *b, int depth);
@@ -224,8 +225,8 @@ static const char *const field[J_FIELDS] = {
 
 static json_t *load(struct jspan v)
 {
-	return json_loadb(v.p, v.len, JSON_ALLOW_NUL | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL,
-	    NULL);
+	return json_loadb(
+	    v.p, v.len, JSON_ALLOW_NUL | JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL, NULL);
 }
 
 static void same_value(struct jspan v, const json_t *want)
@@ -266,7 +267,8 @@ static void same_members(struct jspan object, json_t *want)
 	}
 	assert_int_equal(json_object_size(seen), json_object_size(want));
 	json_decref(seen);
-	json_object_foreach (want, name, x) {
+	json_object_foreach(want, name, x)
+	{
 		assert_int_equal(jspan_member(object, name, &v), 1);
 		same_value(v, x);
 	}
@@ -334,14 +336,15 @@ static void test_same_as_jansson(void **state)
 	size_t i, n = env ? strtoull(env, NULL, 10) : 100000, count[3] = {0};
 	struct buf b = {0};
 	(void)state;
-	mt19937_seed(&rng, getenv("OLMO_FUZZ_SEED") ? strtoull(getenv("OLMO_FUZZ_SEED"), NULL, 10) : 1);
+	mt19937_seed(
+	    &rng, getenv("OLMO_FUZZ_SEED") ? strtoull(getenv("OLMO_FUZZ_SEED"), NULL, 10) : 1);
 	for (i = 0; i < n; i++) {
 		gen_line(&b);
 		compare(b.p, b.len, count);
 	}
 	buf_release(&b);
-	print_message("# %zu lines: %zu accepted, %zu refused, %zu with numbers beyond jansson\n", n,
-	    count[ACCEPT], count[REJECT], count[NO_WORD]);
+	print_message("# %zu lines: %zu accepted, %zu refused, %zu with numbers beyond jansson\n",
+	    n, count[ACCEPT], count[REJECT], count[NO_WORD]);
 	/* the generator is worth something only when it makes enough of both */
 	assert_true(count[ACCEPT] > n / 5 && count[REJECT] > n / 5 && count[NO_WORD] < n / 20);
 }
@@ -458,8 +461,9 @@ static void test_block_edges(void **state)
  * bytes that matter. */
 static void test_utf8_tables(void **state)
 {
-	static const char bytes[] = "aA\x7f\x80\x8f\x90\x9f\xa0\xbf\xc0\xc1\xc2\xdf\xe0\xe1\xec\xed"
-				    "\xee\xef\xf0\xf1\xf3\xf4\xf5\xff";
+	static const char bytes[] =
+	    "aA\x7f\x80\x8f\x90\x9f\xa0\xbf\xc0\xc1\xc2\xdf\xe0\xe1\xec\xed"
+	    "\xee\xef\xf0\xf1\xf3\xf4\xf5\xff";
 	const struct jscan_isa *isa = jscan_isa();
 	char s[80];
 	size_t i, j, n, good = 0;
@@ -576,11 +580,11 @@ static void test_numbers_print_shortest(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_same_as_jansson), cmocka_unit_test(test_by_hand),
-	    cmocka_unit_test(test_differences_on_purpose), cmocka_unit_test(test_depth),
-	    cmocka_unit_test(test_block_edges), cmocka_unit_test(test_utf8_tables),
-	    cmocka_unit_test(test_messages), cmocka_unit_test(test_streq_and_numbers),
-	    cmocka_unit_test(test_round5), cmocka_unit_test(test_numbers_print_shortest)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_same_as_jansson),
+	    cmocka_unit_test(test_by_hand), cmocka_unit_test(test_differences_on_purpose),
+	    cmocka_unit_test(test_depth), cmocka_unit_test(test_block_edges),
+	    cmocka_unit_test(test_utf8_tables), cmocka_unit_test(test_messages),
+	    cmocka_unit_test(test_streq_and_numbers), cmocka_unit_test(test_round5),
+	    cmocka_unit_test(test_numbers_print_shortest)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,7 +24,14 @@
 
 /* --- the toy program -------------------------------------------------------------------------- */
 
-enum { KEY_ORDER = 'o' + OPT_LONG, KEY_READ, KEY_FAIL_WORK, KEY_FAIL_ORDER, KEY_FAIL_FINISH, KEY_IDS };
+enum {
+	KEY_ORDER = 'o' + OPT_LONG,
+	KEY_READ,
+	KEY_FAIL_WORK,
+	KEY_FAIL_ORDER,
+	KEY_FAIL_FINISH,
+	KEY_IDS
+};
 
 static const struct opt own[] = {DOCRUN_OPTS, {"order", KEY_ORDER, NULL, "number the documents"},
     {"read", KEY_READ, NULL, "write nothing"}, {"ids", KEY_IDS, NULL, "write ids only"},
@@ -119,8 +126,12 @@ static int toy_main(int argc, char **argv)
 {
 	struct toy t = {0};
 	struct opts o;
-	struct docrun r = {.o = &o, .ctx = &t, .work = work, .thread_new = thread_new,
-	    .thread_free = thread_free, .file_begin = file_begin};
+	struct docrun r = {.o = &o,
+	    .ctx = &t,
+	    .work = work,
+	    .thread_new = thread_new,
+	    .thread_free = thread_free,
+	    .file_begin = file_begin};
 	const char *arg;
 	int k, rc;
 	opts_init(&o, &toy, argc, argv);
@@ -300,8 +311,9 @@ static void clean(void)
 /* Documents of many sizes: about `bytes` of lines. */
 static void corpus(struct buf *b, size_t bytes, unsigned seed)
 {
-	static const char *const words[] = {"the", "e", "caf\xc3\xa9", "\\n", "\xe6\xb1\x89\xe5\xad\x97",
-	    "\\u00e9tude", "\\\"quoted\\\"", "seldom", "\xf0\x9f\x98\x80", "else"};
+	static const char *const words[] = {"the", "e", "caf\xc3\xa9", "\\n",
+	    "\xe6\xb1\x89\xe5\xad\x97", "\\u00e9tude", "\\\"quoted\\\"", "seldom",
+	    "\xf0\x9f\x98\x80", "else"};
 	struct mt19937 g;
 	uint64_t i, k, n;
 	mt19937_seed(&g, seed);
@@ -366,13 +378,16 @@ static void test_same_bytes_for_any_j(void **state)
 			read_file(ref, &y);
 			assert_int_equal(x.len, y.len);
 			assert_memory_equal(x.p, y.p, x.len);
-			for (i = 0; i < 3; i++)
+			for (i = 0; i < 3; i++) {
+				if (o == 1 && i != 1)
+					continue; /* gzip is slow */
 				for (j = 1 + (i == 0); j <= 3; j++) {
 					snprintf(got, sizeof got, "got%s", suffix[o]);
 					snprintf(in, sizeof in, "in.jsonl%s", suffix[i]);
 					ok(run("%s -j%d -o %s %s", opt, j, got, in));
 					same_files(ref, got);
 				}
+			}
 			buf_release(&x);
 			buf_release(&y);
 		}
@@ -394,7 +409,7 @@ static json_t *expected(json_t *doc)
 			char score[40];
 			snprintf(score, sizeof score, "%.5f", (double)cp / 3);
 			json_array_append_new(at, json_pack("[I,I,f]", (json_int_t)cp,
-			    (json_int_t)cp + 1, strtod(score, NULL)));
+						      (json_int_t)cp + 1, strtod(score, NULL)));
 		}
 	json_object_set_new(a, "toy__e__at", at);
 	json_object_set_new(a, "toy__len", json_pack("[[i,I,f]]", 0, (json_int_t)cp, (double)cp));
@@ -432,14 +447,18 @@ static void test_filter_and_sidecar_give_the_same(void **state)
 	filter = load_rows("out.jsonl");
 	side = load_rows("attributes/toy/s/a.jsonl.gz");
 	assert_int_equal(json_array_size(side), json_array_size(in));
-	json_array_foreach (in, i, doc) {
+	json_array_foreach(in, i, doc)
+	{
 		json_t *want = expected(doc), *row = json_array_get(side, i), *old, *merged;
 		assert_true(json_equal(json_object_get(row, "attributes"), want));
 		assert_true(json_equal(json_object_get(row, "id"), json_object_get(doc, "id")));
-		assert_true(json_equal(json_object_get(row, "source"), json_object_get(doc, "source")));
+		assert_true(
+		    json_equal(json_object_get(row, "source"), json_object_get(doc, "source")));
 		assert_int_equal(json_object_size(row), 3);
-		if (json_integer_value(json_array_get(json_array_get(
-			json_object_get(want, "toy__len"), 0), 1)) % 11 == 0) {
+		if (json_integer_value(
+			json_array_get(json_array_get(json_object_get(want, "toy__len"), 0), 1)) %
+			11 ==
+		    0) {
 			json_decref(want);
 			continue; /* the filter drops it */
 		}
@@ -478,9 +497,11 @@ static void test_order_is_document_order(void **state)
 	json_t *more = load_rows("attributes/n/b.jsonl");
 	json_array_extend(rows, more);
 	json_decref(more);
-	json_array_foreach (rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		json_t *n = json_object_get(json_object_get(row, "attributes"), "number");
-		assert_true(json_number_value(json_array_get(json_array_get(n, 0), 2)) == (double)i);
+		assert_true(
+		    json_number_value(json_array_get(json_array_get(n, 0), 2)) == (double)i);
 	}
 	assert_true(i > 1000);
 	json_decref(rows);
@@ -543,6 +564,68 @@ static void test_seal_round_trip(void **state)
 	assert_int_equal(run("--require-seal -o y"), 3);
 	buf_release(&b);
 	buf_release(&s);
+}
+
+/* A wrong seal in the middle of a batch: what came before it stands on stdout, nothing after it. */
+static void test_wrong_seal_on_stdout(void **state)
+{
+	struct buf b = {0}, s = {0};
+	char *hash;
+	int j;
+	(void)state;
+	corpus(&b, 20000, 12);
+	write_file("in", b.p, b.len);
+	ok(run("-o first in"));
+	ok(run("--seal -o sealed in"));
+	read_raw("sealed", &s);
+	hash = strstr(s.p, "\"xxh3\":\"") + 8;
+	*hash = *hash == '0' ? '1' : '0';
+	buf_str(&s, "{\"id\":\"after\",\"text\":\"a\"}\n");
+	write_raw("in", s.p, s.len);
+	for (j = 1; j < 4; j++) {
+		assert_int_equal(run("-j%d in", j), 3);
+		same_files("stdout", "first");
+		assert_int_equal(run("-j%d --order in", j), 3);
+		read_raw("stdout", &b);
+		assert_true(b.len > s.len / 2);
+		assert_null(strstr(b.p, "after"));
+	}
+	buf_release(&b);
+	buf_release(&s);
+}
+
+/* Batches large enough to be packed alone and small ones, which are gathered, in one output. */
+static void test_small_and_large_batches(void **state)
+{
+	struct buf b = {0}, whole = {0}, got = {0};
+	char args[512] = "", name[32];
+	int i, o, j;
+	(void)state;
+	for (i = 0; i < 12; i++) {
+		b.len = 0;
+		corpus(&b, i % 4 == 1 ? 1500000 : 3000, 20 + (unsigned)i);
+		snprintf(name, sizeof name, " in%d", i);
+		strcat(args, name);
+		write_file(name + 1, b.p, b.len);
+	}
+	ok(run("--seal -o whole%s", args));
+	read_raw("whole", &whole);
+	for (o = 1; o < 3; o++)
+		for (j = 1; j < 3; j++) {
+			snprintf(name, sizeof name, "o%d%s", j, suffix[o]);
+			ok(run("--seal -j%d -o %s%s", j, name, args));
+			read_file(name, &got);
+			assert_int_equal(got.len, whole.len);
+			assert_memory_equal(got.p, whole.p, whole.len);
+			if (j == 2) {
+				char one[32];
+				snprintf(one, sizeof one, "o1%s", suffix[o]);
+				same_files(one, name);
+			}
+		}
+	buf_release(&b);
+	buf_release(&whole);
+	buf_release(&got);
 }
 
 static void test_sidecar_seals(void **state)
@@ -615,15 +698,17 @@ static void test_error_in_a_document(void **state)
 	for (k = 0; k < 3; k++) {
 		ok(run("--order -o whole in"));
 		rows = load_rows("whole");
-		snprintf(id, sizeof id, "%s", json_string_value(json_object_get(
-		    json_array_get(rows, json_array_size(rows) * 3 / 4), "id")));
+		snprintf(id, sizeof id, "%s",
+		    json_string_value(json_object_get(
+			json_array_get(rows, json_array_size(rows) * 3 / 4), "id")));
 		json_decref(rows);
 		for (j = 1; j < 4; j++) {
 			assert_int_equal(run("--order -j%d --fail-%s %s in", j, fail[k], id), 3);
 			assert_non_null(strstr(err_text, "told to fail"));
 			assert_non_null(strstr(err_text, "toy: in:"));
 			stdout_is_prefix("whole", id);
-			assert_int_equal(run("--order -j%d --fail-%s %s -o out in", j, fail[k], id), 3);
+			assert_int_equal(
+			    run("--order -j%d --fail-%s %s -o out in", j, fail[k], id), 3);
 			assert_false(exists("out"));
 		}
 	}
@@ -668,18 +753,21 @@ static void test_bad_line_at_the_end(void **state)
 static void test_what_is_a_bad_document(void **state)
 {
 	static const char *const bad[] = {"", " ", "[]", "{\"text\":\"x\"}", "{\"id\":\"x\"}",
-	    "{\"id\":1,\"text\":\"x\"}", "{\"id\":\"x\",\"text\":null}", "{\"id\":\"a\",\"text\":\"\xff\"}",
-	    "{\"id\":\"a\",\"text\":\"x\",\"attributes\":[]}", "{\"id\":\"a\",\"text\":\"x\"}}",
-	    "{\"id\":\"a\",\"text\":\"\\ud800\"}", "{\"seal\": 1}"};
+	    "{\"id\":1,\"text\":\"x\"}", "{\"id\":\"x\",\"text\":null}",
+	    "{\"id\":\"a\",\"text\":\"\xff\"}", "{\"id\":\"a\",\"text\":\"x\",\"attributes\":[]}",
+	    "{\"id\":\"a\",\"text\":\"x\"}}", "{\"id\":\"a\",\"text\":\"\\ud800\"}",
+	    "{\"seal\": 1}"};
 	static const char *const good[] = {"{\"id\":\"\",\"text\":\"\"}",
-	    "{\"id\":\"a\",\"text\":\"\\u0000\"}", "{\"id\":\"a\",\"text\":\"x\",\"attributes\":null}\r",
+	    "{\"id\":\"a\",\"text\":\"\\u0000\"}",
+	    "{\"id\":\"a\",\"text\":\"x\",\"attributes\":null}\r",
 	    "{\"\\u0069d\":\"a\",\"text\":\"x\",\"n\":123456789012345678901234567890}"};
 	struct buf b = {0};
 	size_t i;
 	(void)state;
 	for (i = 0; i < sizeof bad / sizeof *bad; i++) {
 		b.len = 0;
-		buf_printf(&b, "{\"id\":\"1\",\"text\":\"a\"}\n%s\n{\"id\":\"2\",\"text\":\"a\"}\n", bad[i]);
+		buf_printf(&b,
+		    "{\"id\":\"1\",\"text\":\"a\"}\n%s\n{\"id\":\"2\",\"text\":\"a\"}\n", bad[i]);
 		write_file("in", b.p, b.len);
 		if (run("-o out in") != 3 || exists("out") || !strstr(err_text, "toy: in:2: "))
 			fail_msg("line '%s' is not refused: %s", bad[i], err_text);
@@ -764,7 +852,8 @@ static void test_dry_run(void **state)
 	write_file("documents/a.gz", line, sizeof line - 1);
 	ok(run("-n --attributes x --manifest m.json documents/a.gz"));
 	read_raw("stdout", &b);
-	assert_string_equal(b.p, "read\tdocuments/a.gz\nwrite\tattributes/x/a.gz\nwrite\tm.json\n");
+	assert_string_equal(
+	    b.p, "read\tdocuments/a.gz\nwrite\tattributes/x/a.gz\nwrite\tm.json\n");
 	ok(run("-n -o y documents/a.gz"));
 	read_raw("stdout", &b);
 	assert_string_equal(b.p, "read\tdocuments/a.gz\nwrite\ty\n");
@@ -824,7 +913,8 @@ static void test_manifests(void **state)
 	write_file("documents/a.jsonl.gz", b.p, b.len);
 	write_file("documents/q/b.jsonl", b.p, 0);
 	ok(run("--attributes x --manifest all.json documents/a.jsonl.gz documents/q/b.jsonl"));
-	check_output("attributes/x/a.jsonl.gz.manifest.json", "attributes/x/a.jsonl.gz", "a.jsonl.gz");
+	check_output(
+	    "attributes/x/a.jsonl.gz.manifest.json", "attributes/x/a.jsonl.gz", "a.jsonl.gz");
 	check_output("attributes/x/q/b.jsonl.manifest.json", "attributes/x/q/b.jsonl", "b.jsonl");
 	check_output("all.json", "attributes/x/a.jsonl.gz", "attributes/x/a.jsonl.gz");
 	read_raw("attributes/x/a.jsonl.gz.manifest.json", &m);
@@ -965,10 +1055,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {T(test_same_bytes_for_any_j),
 	    T(test_filter_and_sidecar_give_the_same), T(test_order_is_document_order),
-	    T(test_seal_round_trip), T(test_sidecar_seals), T(test_truncated_input),
-	    T(test_error_in_a_document), T(test_bad_line_at_the_end), T(test_what_is_a_bad_document),
-	    T(test_skip_bad_counts), T(test_usage_errors), T(test_dry_run), T(test_sidecar_paths),
-	    T(test_manifests), T(test_reading_mode), T(test_empty_and_stdin), T(test_long_line),
+	    T(test_seal_round_trip), T(test_wrong_seal_on_stdout), T(test_small_and_large_batches),
+	    T(test_sidecar_seals), T(test_truncated_input), T(test_error_in_a_document),
+	    T(test_bad_line_at_the_end), T(test_what_is_a_bad_document), T(test_skip_bad_counts),
+	    T(test_usage_errors), T(test_dry_run), T(test_sidecar_paths), T(test_manifests),
+	    T(test_reading_mode), T(test_empty_and_stdin), T(test_long_line),
 	    T(test_killed_in_between)};
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);
 }

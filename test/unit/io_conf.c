@@ -80,15 +80,16 @@ static const char *const good[][2] = {
     {"---\na: 1\n...\n", "{\"a\":1}"},
     /* anchors, aliases, merge keys */
     {"a: &x [1]\nb: *x\n", "{\"a\":[1],\"b\":[1]}"},
-    {"d: &d {a: 1, b: 2}\ne: {<<: *d, b: 3}\n", "{\"d\":{\"a\":1,\"b\":2},\"e\":{\"a\":1,\"b\":3}}"},
+    {"d: &d {a: 1, b: 2}\ne: {<<: *d, b: 3}\n",
+	"{\"d\":{\"a\":1,\"b\":2},\"e\":{\"a\":1,\"b\":3}}"},
     {"d: &d {a: 1}\ne: {b: 3, <<: *d}\n", "{\"d\":{\"a\":1},\"e\":{\"a\":1,\"b\":3}}"},
     {"x: &x {a: 1}\ny: &y {a: 2, b: 2}\nz: {<<: [*x, *y]}\n",
-        "{\"x\":{\"a\":1},\"y\":{\"a\":2,\"b\":2},\"z\":{\"a\":1,\"b\":2}}"},
+	"{\"x\":{\"a\":1},\"y\":{\"a\":2,\"b\":2},\"z\":{\"a\":1,\"b\":2}}"},
     {"'<<': 1\n", "{\"<<\":1}"},
     /* what OLMo's files hold */
     {"optimizer:\n  learning_rate: 4.0e-4\n  betas:\n  - 0.9\n  - 0.95\nrun_name: ${oc.env:X}\n",
-        "{\"optimizer\":{\"learning_rate\":0.00040000000000000002,\"betas\":[0.90000000000000002,"
-        "0.94999999999999996]},\"run_name\":\"${oc.env:X}\"}"},
+	"{\"optimizer\":{\"learning_rate\":0.00040000000000000002,\"betas\":[0.90000000000000002,"
+	"0.94999999999999996]},\"run_name\":\"${oc.env:X}\"}"},
 };
 
 static void yaml_means_this(void **state)
@@ -193,7 +194,7 @@ static void assignments_reach_into_the_tree(void **state)
 	assert_null(conf_get(v, "a.b.c"));
 	assert_null(conf_get(v, "a.zz"));
 	assert_json(v, "{\"a\":{\"b\":0.00029999999999999997,\"l\":[1,{\"x\":[1,2]},\"new\"]},"
-	               "\"n\":{\"deep\":{\"er\":null}},\"s\":\"text\",\"q\":\"x=y\",\"e\":null}");
+		       "\"n\":{\"deep\":{\"er\":null}},\"s\":\"text\",\"q\":\"x=y\",\"e\":null}");
 }
 
 static void copies_by_alias_are_apart(void **state)
@@ -231,7 +232,8 @@ static void canonical_text_is_sorted(void **state)
 
 static void keys_have_lines(void **state)
 {
-	static const char yaml[] = "streams:\n  - name: x\n    filter:\n      include: []\nseed: 1\n";
+	static const char yaml[] =
+	    "streams:\n  - name: x\n    filter:\n      include: []\nseed: 1\n";
 	static const char json[] = "{\n \"a\": {\n  \"b\": 1},\n \"c\": [\n  1,\n  2]}\n";
 	char path[] = "/tmp/olmo-conf-XXXXXX.yaml";
 	json_t *lines, *v;

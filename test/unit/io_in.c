@@ -125,7 +125,8 @@ static void check_truncations(const char *name, size_t piece)
 		} else {
 			whole++;
 			if (!got.len || got.len % piece)
-				fail_msg("%s cut to %zu of %zu bytes gave %zu", name, n, raw.len, got.len);
+				fail_msg("%s cut to %zu of %zu bytes gave %zu", name, n, raw.len,
+				    got.len);
 			assert_memory_equal(got.p, text.p, got.len);
 		}
 	}
@@ -164,7 +165,8 @@ static void check_flips(const char *name)
 			errors++;
 		} else {
 			if (got.len != text.len || memcmp(got.p, text.p, got.len))
-				fail_msg("%s: bit %zu of byte %zu changed the text", name, i % 8, i / 8);
+				fail_msg("%s: bit %zu of byte %zu changed the text", name, i % 8,
+				    i / 8);
 		}
 		raw[i / 8] ^= (char)(1 << i % 8);
 	}
@@ -266,8 +268,8 @@ static size_t stored_bytes(const char *path, char *raw, size_t size)
 /* A gzip member with every optional field. */
 static size_t rich_member(unsigned char *out, const char *text)
 {
-	static const unsigned char head[] = {0x1f, 0x8b, 8, 0x1f, 1, 2, 3, 4, 0, 255, 4, 0, 'A', 'B',
-	    0, 0, 'n', 'a', 'm', 'e', 0, 'c', 'o', 'm', 0};
+	static const unsigned char head[] = {0x1f, 0x8b, 8, 0x1f, 1, 2, 3, 4, 0, 255, 4, 0, 'A',
+	    'B', 0, 0, 'n', 'a', 'm', 'e', 0, 'c', 'o', 'm', 0};
 	size_t n = sizeof head;
 	uint32_t crc = (uint32_t)crc32(0, head, sizeof head), len = (uint32_t)strlen(text);
 	z_stream z = {0};

@@ -110,18 +110,21 @@ static void every_change_of_a_line_is_seen(void **state)
 
 static void marks_are_told_from_documents(void **state)
 {
-	static const char *const docs[] = {"{\"id\":\"a\"}", "{\"seal\":1}", "{\"seal\":{\"docs\":",
-	    "{\"seal\":{\"docs\":1,\"xxh3\":\"99aa06d3014798d86001c324468d497f\"},\"id\":\"1\",\"text\":"
+	static const char *const docs[] = {"{\"id\":\"a\"}", "{\"seal\":1}",
+	    "{\"seal\":{\"docs\":",
+	    "{\"seal\":{\"docs\":1,\"xxh3\":\"99aa06d3014798d86001c324468d497f\"},\"id\":\"1\","
+	    "\"text\":"
 	    "\"\"}",
 	    "{\"seal\":{\"docs\":0,\"xxh3\":\"99aa06d3014798d86001c324468d497f\"}}x",
-	    "{\"seal\":{\"docs\":0}", ""};
+	    "{\"seal\":{\"docs\":0}}", ""};
 	static const char *const bad[] = {
 	    "{\"seal\":{\"docs\":0,\"xxh3\":\"99aa06d3014798d86001c324468d497\"}}",
 	    "{\"seal\":{\"docs\":,\"xxh3\":\"99aa06d3014798d86001c324468d497f\"}}",
 	    "{\"seal\":{\"docs\":-1,\"xxh3\":\"99aa06d3014798d86001c324468d497f\"}}",
-	    "{\"seal\":{\"docs\":99999999999999999999,\"xxh3\":\"99aa06d3014798d86001c324468d497f\"}}",
+	    "{\"seal\":{\"docs\":99999999999999999999,\"xxh3\":"
+	    "\"99aa06d3014798d86001c324468d497f\"}}",
 	    "{\"seal\":{\"docs\":0,\"xxh3\":\"zzaa06d3014798d86001c324468d497f\"}}",
-	    "{\"seal\":{\"docs\":0}}", "{\"seal\":{\"docs\":0,\"x\"}}"};
+	    "{\"seal\":{\"docs\":0,\"x\"}}"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof docs / sizeof docs[0]; i++)

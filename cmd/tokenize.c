@@ -1,0 +1,838 @@
+/* tokenize: texts become token ids and back; --train learns a tokenizer. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/err.h"
+#include "base/num.h"
+#include "base/opt.h"
+#include "base/stats.h"
+#include "base/utf8.h"
+#include "doc/docrun.h"
+#include "io/manifest.h"
+#include "io/out.h"
+#include "tok/bpetrain.h"
+#include "tok/encoder.h"
+#include "tok/textrun.h"
+#include "tok/toksink.h"
+
+enum {
+	INPUT = OPT_LONG,
+	FORMAT,
+	EOS_ID,
+	INVALID,
+	PROFILE,
+	DECODE,
+	SKIP_SPECIAL,
+	TRAIN,
+	VOCAB_SIZE,
+	MIN_FREQUENCY,
+	SPECIAL,
+	ADDED,
+	CUT_ADDED,
+	ALPHABET,
+	NORMALIZER,
+	SPLIT
+};
+
+static const struct opt own[] = {
+    {"tokenizer", 't', "TOK.json", "the tokenizer: Hugging Face's tokenizer.json"},
+    {"input", INPUT, "KIND", "docs, text, lines or strings; with --decode tok or ids [docs, tok]"},
+    {"format", FORMAT, "FORM", "tok, ids, npy or count [tok; of strings ids]"},
+    {"eos-id", EOS_ID, "N", "id that ends a document, or none [that of <|endoftext|>]"},
+    {"invalid", INVALID, "HOW", "refuse or replace ill-formed UTF-8 of text and lines [refuse]"},
+    {"profile", PROFILE, "P", "A, B or C: ids of older Hugging Face releases, or newer [C]"},
+    {"decode", DECODE, NULL, "ids to text"},
+    {"skip-special", SKIP_SPECIAL, NULL, "with --decode: leave special tokens out"},
+    {"train", TRAIN, NULL, "learn a tokenizer from the input and write it to -o"},
+    {"vocab-size", VOCAB_SIZE, "N", "train: ids of the vocabulary, added tokens included"},
+    {"min-frequency", MIN_FREQUENCY, "N", "train: a pair must occur N times to be merged [0]"},
+    {"special", SPECIAL, "S", "train: a special token; may be repeated"},
+    {"added", ADDED, "S", "train: an added token that is not special; may be repeated"},
+    {"cut-added", CUT_ADDED, NULL, "train: leave added tokens in the text out of the counts"},
+    {"alphabet", ALPHABET, "WHICH", "train: start from all bytes, or those seen [all]"},
+    {"normalizer", NORMALIZER, "WHICH", "train: nfc or none [nfc]"},
+    {"split", SPLIT, "WHICH", "train: the regex gpt2, cl100k or qwen2, or whole [gpt2]"},
+    {0},
+};
+
+static const struct prog prog = {
+    "tokenize",
+    "-t TOK.json [OPTIONS] [FILE..]\n"
+    "-t TOK.json --decode [--input tok|ids] [OPTIONS] [FILE..]\n"
+    "--train --vocab-size N [OPTIONS] -o TOK.json [FILE..]",
+    "make token ids of text, and text of ids; learn a tokenizer",
+    own,
+};
+
+enum kind { DOCS, TEXT, LINES, STRINGS, TOK, IDS };
+static const char *const kind_names[] = {"docs", "text", "lines", "strings", "tok", "ids", NULL};
+
+struct job {
+	struct opts o;
+	const char *tokenizer_path;
+	enum kind input;
+	int has_input;
+	enum toksink_form form;
+	int has_form;
+	int no_eos;   /* none is appended */
+	uint64_t eos; /* or TOKFILE_NONE */
+	int has_eos;
+	int replace; /* ill-formed UTF-8 */
+	enum tokenizer_profile profile;
+	int decode, skip_special, train;
+	struct bpetrain_spec spec;
+	int train_options, encode_options; /* any was given */
+
+	struct tokenizer *t;
+	struct toksink *sink;
+	struct manifest *m;
+	struct out *out; /* decoded text */
+	struct wordcount words;
+	uint64_t n_empty, n_replaced, n_decoded;
+};
+
+/* One thread's. */
+struct worker {
+	struct job *job;
+	struct encoder *e;
+	struct ids ids;
+	struct buf buf;
+	struct wordcount words;
+	uint64_t n_replaced;
+};
+
+/* What became of a text, in the memory of its batch. */
+struct result {
+	uint32_t *ids;
+	size_t n;
+	char *shown;
+	size_t shown_len;
+	uint64_t n_replaced;
+	int empty;
+};
+
+/* --- workers ----------------------------------------------------------------------------------- */
+
+static void *worker_new(void *ctx)
+{
+	struct worker *w = xcalloc(1, sizeof(*w));
+
+	w->job = ctx;
+	w->e = encoder_new(w->job->t);
+	return w;
+}
+
+/* Called by one thread, when all work is done. */
+static void worker_free(void *ctx, void *thread)
+{
+	struct job *j = ctx;
+	struct worker *w = thread;
+
+	if (j->train)
+		wordcount_merge(&j->words, &w->words);
+	j->n_replaced += w->n_replaced;
+	wordcount_release(&w->words);
+	encoder_free(w->e);
+	ids_release(&w->ids);
+	buf_release(&w->buf);
+	free(w);
+}
+
+static void *keep(struct docarena *mem, const void *p, size_t n)
+{
+	void *q = docarena_alloc(mem, n ? n : 1);
+
+	if (n)
+		memcpy(q, p, n);
+	return q;
+}
+
+/* --- encoding ---------------------------------------------------------------------------------- */
+
+/* Ids of a text, with its end mark. */
+static int encode(
+    struct worker *w, const char *s, size_t len, struct docarena *mem, struct result *r)
+{
+	const struct job *j = w->job;
+
+	w->ids.n = 0;
+	if (encoder_add(w->e, s, len, &w->ids) < 0)
+		return -1;
+	if (!j->no_eos && !(w->ids.n && w->ids.p[w->ids.n - 1] == j->eos))
+		ids_push(&w->ids, (uint32_t)j->eos);
+	r->n = w->ids.n;
+	r->ids = keep(mem, w->ids.p, r->n * sizeof(*r->ids));
+	if (j->form == TOKSINK_IDS) {
+		w->buf.len = 0;
+		toksink_format(&w->buf, r->ids, r->n);
+		r->shown = keep(mem, w->buf.p, w->buf.len);
+		r->shown_len = w->buf.len;
+	}
+	return 0;
+}
+
+static struct result *new_result(struct docarena *mem)
+{
+	static const struct result none;
+
+	return keep(mem, &none, sizeof(none));
+}
+
+static int put_result(struct job *j, const struct result *r, const char *id, size_t id_len,
+    const char *source, uint64_t line)
+{
+	struct toksink_text t = {.ids = r->ids,
+	    .n = r->n,
+	    .id = id,
+	    .id_len = id_len,
+	    .source = source,
+	    .line = line,
+	    .shown = r->shown,
+	    .shown_len = r->shown_len};
+
+	if (r->empty) {
+		j->n_empty++;
+		return 0;
+	}
+	return toksink_put(j->sink, &t);
+}
+
+/* Documents are stripped as by Python's str.strip(), and empty ones left out: Dolma's rule. */
+static int work_doc(void *ctx, void *thread, struct doc *d)
+{
+	struct result *r = new_result(d->mem);
+	size_t start, len = encoder_strip(d->text, d->text_len, &start);
+
+	(void)ctx;
+	d->user = r;
+	r->empty = !len;
+	return len ? encode(thread, d->text + start, len, d->mem, r) : 0;
+}
+
+static int order_doc(void *ctx, struct doc *d)
+{
+	size_t len;
+	const char *id = doc_id(d, &len);
+
+	return put_result(ctx, d->user, id, len, d->file, d->lineno);
+}
+
+/* The text with ill-formed parts replaced, when that is wanted; in w->buf if need be. */
+static const char *repair(struct worker *w, const char *s, size_t *len)
+{
+	size_t bad;
+
+	if (!w->job->replace || utf8_valid(s, *len, &bad))
+		return s;
+	w->buf.len = 0;
+	tokenizer_lossy(s, *len, 1, &w->buf);
+	w->n_replaced++;
+	*len = w->buf.len;
+	return w->buf.p;
+}
+
+static int work_string(struct worker *w, struct textrun_text *t, struct result *r)
+{
+	json_error_t e;
+	json_t *v = json_loadb(t->p, t->len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
+	int rc = -1;
+
+	if (!v)
+		err_set("not JSON: %s", e.text);
+	else if (!json_is_string(v))
+		err_set("not a JSON string");
+	else
+		rc = encode(w, json_string_value(v), json_string_length(v), t->mem, r);
+	json_decref(v);
+	return rc;
+}
+
+static int work_text(void *ctx, void *thread, struct textrun_text *t)
+{
+	struct worker *w = thread;
+	struct result *r = new_result(t->mem);
+	const char *s;
+	size_t len = t->len;
+
+	(void)ctx;
+	t->user = r;
+	if (w->job->input == STRINGS)
+		return work_string(w, t, r);
+	r->empty = !len;
+	s = repair(w, t->p, &len);
+	return r->empty ? 0 : encode(w, s, len, t->mem, r);
+}
+
+static int order_text(void *ctx, struct textrun_text *t)
+{
+	struct buf id = {0};
+	int rc;
+
+	buf_str(&id, t->file);
+	if (((struct job *)ctx)->input != TEXT)
+		buf_printf(&id, ":%llu", (unsigned long long)t->lineno);
+	rc = put_result(ctx, t->user, id.p, id.len, t->file, t->lineno);
+	buf_release(&id);
+	return rc;
+}
+
+/* --- reading ----------------------------------------------------------------------------------- */
+
+/* Run the callbacks over documents or texts. */
+static int run_docs(
+    struct job *j, int (*work)(void *, void *, struct doc *), int (*order)(void *, struct doc *))
+{
+	struct docrun r = {.o = &j->o,
+	    .m = j->m,
+	    .no_output = 1,
+	    .ctx = j,
+	    .work = work,
+	    .order = order,
+	    .thread_new = worker_new,
+	    .thread_free = worker_free};
+
+	return docrun(&r);
+}
+
+static int run_texts(struct job *j, enum textrun_unit unit,
+    int (*work)(void *, void *, struct textrun_text *),
+    int (*order)(void *, struct textrun_text *))
+{
+	struct textrun r = {.o = &j->o,
+	    .m = j->m,
+	    .unit = unit,
+	    .ctx = j,
+	    .work = work,
+	    .order = order,
+	    .thread_new = worker_new,
+	    .thread_free = worker_free};
+
+	return textrun(&r);
+}
+
+/* Manifests of an output that is there. */
+static void write_manifests(struct job *j)
+{
+	const char *out = j->o.out;
+
+	manifest_counters(j->m);
+	if (out && strcmp(out, "-") && manifest_write_for(j->m, out) < 0)
+		die_err();
+	if (j->o.manifest && manifest_write(j->m, j->o.manifest) < 0)
+		die_err();
+}
+
+static void dry_run(const struct job *j)
+{
+	size_t i;
+
+	if (!j->train)
+		printf("read\t%s\n", j->tokenizer_path);
+	for (i = 0; i < j->o.n_files; i++)
+		printf("read\t%s\n", j->o.files[i]);
+	if (!j->o.n_files)
+		puts("read\t-");
+	printf("write\t%s\n", j->o.out ? j->o.out : "-");
+}
+
+/* The output must not be a file that is read. */
+static void check_output(const struct job *j)
+{
+	struct stat out, in;
+	size_t i;
+
+	if (!j->o.out || stat(j->o.out, &out) < 0 || !S_ISREG(out.st_mode))
+		return;
+	for (i = 0; i <= j->o.n_files; i++) {
+		const char *path = i < j->o.n_files ? j->o.files[i] : j->tokenizer_path;
+
+		if (path && !stat(path, &in) && in.st_dev == out.st_dev && in.st_ino == out.st_ino)
+			die_usage("output '%s' is the input '%s'", j->o.out, path);
+	}
+}
+
+/* --- the three tasks --------------------------------------------------------------------------- */
+
+static void load(struct job *j)
+{
+	char hex[33];
+
+	j->t = tokenizer_load(j->tokenizer_path, j->profile);
+	if (!j->t || manifest_input_file(j->m, "tokenizer", j->tokenizer_path) < 0)
+		die_err();
+	h128_hex(tokenizer_identity(j->t), hex);
+	manifest_opt_str(j->m, "tokenizer", hex);
+}
+
+static void find_eos(struct job *j)
+{
+	uint32_t id;
+
+	if (j->has_eos) {
+		if (j->eos != TOKFILE_NONE && (j->eos >= j->t->n_id || !j->t->token[j->eos].used))
+			die_usage("--eos-id %llu is not in the vocabulary of %s",
+			    (unsigned long long)j->eos, j->tokenizer_path);
+	} else if (!tokenizer_find(j->t, "<|endoftext|>", &id)) {
+		j->eos = id;
+	} else if (j->input != STRINGS) {
+		die_usage("%s has no <|endoftext|>: give --eos-id N (or none)", j->tokenizer_path);
+	}
+	j->no_eos = j->eos == TOKFILE_NONE || j->input == STRINGS;
+}
+
+static void note_encode_options(struct job *j)
+{
+	static const char *const forms[] = {"tok", "npy", "ids", "count"};
+	char profile[2] = {(char)('A' + (int)j->profile), 0};
+
+	manifest_opt_str(j->m, "input", kind_names[j->input]);
+	manifest_opt_str(j->m, "format", forms[j->form]);
+	manifest_opt_str(j->m, "profile", profile);
+	manifest_opt_str(j->m, "invalid", j->replace ? "replace" : "refuse");
+	if (j->eos == TOKFILE_NONE)
+		manifest_opt_str(j->m, "eos_id", NULL);
+	else
+		manifest_opt_int(j->m, "eos_id", (int64_t)j->eos);
+}
+
+static void encode_all(struct job *j)
+{
+	struct tokfile_meta meta;
+	int rc;
+
+	load(j);
+	find_eos(j);
+	note_encode_options(j);
+	meta = (struct tokfile_meta){.width = tokfile_width(j->t->n_id),
+	    .vocab_size = j->t->n_id,
+	    .eos_id = j->eos,
+	    .tokenizer = tokenizer_identity(j->t)};
+	out_signals();
+	j->sink = toksink_open(j->o.out, j->form, &meta);
+	if (!j->sink)
+		die_err();
+	if (j->input == DOCS)
+		rc = run_docs(j, work_doc, order_doc);
+	else
+		rc = run_texts(
+		    j, j->input == TEXT ? TEXTRUN_FILE : TEXTRUN_LINE, work_text, order_text);
+	if (rc < 0) {
+		toksink_abort(j->sink);
+		die_err();
+	}
+	stats_add("docs_empty", j->n_empty);
+	stats_add("docs_out", toksink_docs(j->sink));
+	stats_add("tokens_out", toksink_tokens(j->sink));
+	if (j->replace)
+		stats_add("texts_repaired", j->n_replaced);
+	if (toksink_commit(j->sink, j->m) < 0)
+		die_err();
+	write_manifests(j);
+}
+
+static void count_word(void *arg, const char *p, size_t n)
+{
+	wordcount_add(arg, p, n, 1);
+}
+
+static int train_doc(void *ctx, void *thread, struct doc *d)
+{
+	struct worker *w = thread;
+
+	(void)ctx;
+	return encoder_split(w->e, d->text, d->text_len, count_word, &w->words);
+}
+
+static int train_text(void *ctx, void *thread, struct textrun_text *t)
+{
+	struct worker *w = thread;
+	size_t len = t->len;
+	const char *s = repair(w, t->p, &len);
+
+	(void)ctx;
+	return encoder_split(w->e, s, len, count_word, &w->words);
+}
+
+static json_t *added_list(const struct bpetrain_spec *spec, int special)
+{
+	json_t *list = json_array();
+	size_t i;
+
+	for (i = 0; i < spec->n_added; i++)
+		if (spec->added[i].special == special)
+			json_array_append_new(list, json_string(spec->added[i].content));
+	return list;
+}
+
+static void note_train_options(struct job *j)
+{
+	const struct bpetrain_spec *s = &j->spec;
+
+	manifest_opt_str(j->m, "input", kind_names[j->input]);
+	manifest_opt_int(j->m, "vocab_size", s->vocab_size);
+	manifest_opt_int(j->m, "min_frequency", (int64_t)s->min_frequency);
+	manifest_opt_json(j->m, "special", added_list(s, 1));
+	manifest_opt_json(j->m, "added", added_list(s, 0));
+	manifest_opt_bool(j->m, "cut_added", s->cut_added);
+	manifest_opt_str(j->m, "alphabet", s->alphabet_all ? "all" : "seen");
+	manifest_opt_str(j->m, "normalizer", s->nfc ? "nfc" : "none");
+	manifest_opt_str(j->m, "split", pretok_name(s->split));
+}
+
+static void train_all(struct job *j)
+{
+	struct bpetrain *b;
+	struct buf json = {0};
+	struct filehash h;
+	int rc;
+
+	note_train_options(j);
+	out_signals();
+	j->t = bpetrain_splitter(&j->spec);
+	j->out = out_open(j->o.out, OUT_HASH);
+	if (!j->out)
+		die_err();
+	if (j->input == DOCS)
+		rc = run_docs(j, train_doc, NULL);
+	else
+		rc = run_texts(j, TEXTRUN_LINE_END, train_text, NULL);
+	b = rc < 0 ? NULL : bpetrain_run(&j->spec, &j->words);
+	if (!b) {
+		out_abort(j->out);
+		die_err();
+	}
+	stats_add("words_distinct", j->words.n);
+	stats_add("merges", bpetrain_merges(b));
+	stats_add("vocab_size", bpetrain_vocab(b));
+	if (bpetrain_vocab(b) < j->spec.vocab_size)
+		warn("the text gives a vocabulary of %zu only, not %u", bpetrain_vocab(b),
+		    j->spec.vocab_size);
+	bpetrain_json(b, &j->spec, &json);
+	if (out_write(j->out, json.p, json.len) < 0) {
+		out_abort(j->out);
+		die_err();
+	}
+	if (out_commit(j->out, &h) < 0)
+		die_err();
+	manifest_output(j->m, "tokenizer", j->o.out ? j->o.out : "-", &h);
+	write_manifests(j);
+	buf_release(&json);
+	bpetrain_free(b);
+	wordcount_release(&j->words);
+}
+
+/* A line: a JSON list of ids → its text as a JSON string. */
+static int decode_line(void *ctx, void *thread, struct textrun_text *t)
+{
+	struct job *j = ctx;
+	struct worker *w = thread;
+	struct result *r = new_result(t->mem);
+	json_error_t e;
+	json_t *v = json_loadb(t->p, t->len, 0, &e), *item;
+	size_t i;
+	int rc = 0;
+
+	t->user = r;
+	w->ids.n = w->buf.len = 0;
+	if (!json_is_array(v)) {
+		err_set("not a JSON list of ids%s%s", v ? "" : ": ", v ? "" : e.text);
+		rc = -1;
+	}
+	for (i = 0; !rc && i < json_array_size(v); i++) {
+		item = json_array_get(v, i);
+		if (!json_is_integer(item) || json_integer_value(item) < 0 ||
+		    json_integer_value(item) >= j->t->n_id) {
+			err_set("item %zu is no id of %s (0 to %u)", i, j->tokenizer_path,
+			    j->t->n_id - 1);
+			rc = -1;
+		} else {
+			ids_push(&w->ids, (uint32_t)json_integer_value(item));
+		}
+	}
+	json_decref(v);
+	if (!rc)
+		rc = tokenizer_decode(j->t, w->ids.p, w->ids.n, j->skip_special, &w->buf);
+	if (!rc) {
+		struct buf line = {0};
+
+		jstr_put(&line, w->buf.p, w->buf.len);
+		buf_chr(&line, '\n');
+		r->shown = keep(t->mem, line.p, line.len);
+		r->shown_len = line.len;
+		buf_release(&line);
+	}
+	return rc;
+}
+
+static int put_line(void *ctx, struct textrun_text *t)
+{
+	struct job *j = ctx;
+	const struct result *r = t->user;
+
+	j->n_decoded++;
+	return out_write(j->out, r->shown, r->shown_len);
+}
+
+/* All ids of a token file as text; characters may straddle the parts it is read in. */
+static int decode_stream(struct job *j, const struct tokfile *f, struct buf *raw, struct buf *text)
+{
+	enum { PART = 1 << 16 };
+	uint32_t *ids = xreallocarray(NULL, PART, sizeof(*ids));
+	uint64_t at;
+	int rc = 0;
+
+	raw->len = 0;
+	for (at = 0; !rc && at < f->count; at += PART) {
+		size_t n = f->count - at < PART ? (size_t)(f->count - at) : PART, used;
+
+		tokfile_read(f, at, n, ids);
+		rc = tokenizer_decode_raw(j->t, ids, n, j->skip_special, raw);
+		if (rc < 0) {
+			err_prefix("%s: ids from %llu on", f->path, (unsigned long long)at);
+			break;
+		}
+		text->len = 0;
+		used = tokenizer_lossy(raw->p, raw->len, at + n == f->count, text);
+		rc = out_write(j->out, text->p, text->len);
+		memmove(raw->p, raw->p + used, raw->len - used);
+		raw->len -= used;
+	}
+	free(ids);
+	return rc;
+}
+
+static int decode_file(struct job *j, const char *path)
+{
+	struct h128 none = {0, 0};
+	struct buf raw = {0}, text = {0};
+	struct tokfile *f = tokfile_open(path);
+	int rc = f ? tokfile_verify(f) : -1;
+
+	if (!rc && !j->o.force && !h128_eq(f->meta.tokenizer, none) &&
+	    !h128_eq(f->meta.tokenizer, tokenizer_identity(j->t))) {
+		err_set("%s was made with another tokenizer than %s (-f decodes it all the same)",
+		    path, j->tokenizer_path);
+		rc = -1;
+	}
+	buf_need(&raw, 1);
+	if (!rc)
+		rc = decode_stream(j, f, &raw, &text);
+	if (!rc)
+		rc = strcmp(path, "-") ? manifest_input_file(j->m, "tokens", path) : 0;
+	if (!rc)
+		j->n_decoded += f->count;
+	tokfile_close(f);
+	buf_release(&raw);
+	buf_release(&text);
+	return rc;
+}
+
+static int decode_files(struct job *j)
+{
+	size_t i;
+
+	if (!j->o.n_files)
+		return decode_file(j, "-");
+	for (i = 0; i < j->o.n_files; i++)
+		if (decode_file(j, j->o.files[i]) < 0)
+			return -1;
+	return 0;
+}
+
+static void decode_all(struct job *j)
+{
+	struct filehash h;
+	int rc;
+
+	load(j);
+	manifest_opt_str(j->m, "input", kind_names[j->input]);
+	manifest_opt_bool(j->m, "skip_special", j->skip_special);
+	out_signals();
+	j->out = out_open(j->o.out, OUT_HASH);
+	if (!j->out)
+		die_err();
+	rc = j->input == IDS ? run_texts(j, TEXTRUN_LINE, decode_line, put_line) : decode_files(j);
+	if (rc < 0) {
+		char *message = xstrdup(err_msg());
+
+		if (out_is_stdout(j->out))
+			out_commit(j->out, NULL); /* what came before the error */
+		else
+			out_abort(j->out);
+		die(EXIT_IO, "%s", message);
+	}
+	if (out_commit(j->out, &h) < 0)
+		die_err();
+	stats_add(j->input == IDS ? "texts_out" : "tokens_in", j->n_decoded);
+	manifest_output(j->m, "text", j->o.out ? j->o.out : "-", &h);
+	write_manifests(j);
+}
+
+/* --- the command line -------------------------------------------------------------------------- */
+
+static int choice(const char *option, const char *arg, const char *const *names)
+{
+	struct buf all = {0};
+	int i;
+
+	for (i = 0; names[i]; i++)
+		if (!strcmp(arg, names[i]))
+			return i;
+	for (i = 0; names[i]; i++)
+		buf_printf(&all, "%s%s", i ? ", " : "", names[i]);
+	die_usage("--%s '%s' is none of: %s", option, arg, buf_cstr(&all));
+}
+
+static void add_token(struct job *j, const char *option, const char *s, int special)
+{
+	size_t i, bad;
+
+	if (!*s || !utf8_valid(s, strlen(s), &bad))
+		die_usage("--%s wants a text that is not empty, in UTF-8", option);
+	for (i = 0; i < j->spec.n_added; i++)
+		if (!strcmp(j->spec.added[i].content, s))
+			die_usage("the token '%s' is given twice", s);
+	bpetrain_added(&j->spec, s, special);
+}
+
+static int train_option(struct job *j, int key, const char *arg)
+{
+	static const char *const alphabets[] = {"seen", "all", NULL};
+	static const char *const normalizers[] = {"none", "nfc", NULL};
+	static const char *const splits[] = {"gpt2", "cl100k", "qwen2", "whole", NULL};
+
+	switch (key) {
+	case VOCAB_SIZE:
+		j->spec.vocab_size = (uint32_t)opt_u64("vocab-size", arg, 1, TOKENIZER_MAX_ID + 1);
+		break;
+	case MIN_FREQUENCY:
+		j->spec.min_frequency = opt_u64("min-frequency", arg, 0, INT64_MAX);
+		break;
+	case SPECIAL:
+		add_token(j, "special", arg, 1);
+		break;
+	case ADDED:
+		add_token(j, "added", arg, 0);
+		break;
+	case CUT_ADDED:
+		j->spec.cut_added = 1;
+		break;
+	case ALPHABET:
+		j->spec.alphabet_all = choice("alphabet", arg, alphabets);
+		break;
+	case NORMALIZER:
+		j->spec.nfc = choice("normalizer", arg, normalizers);
+		break;
+	case SPLIT:
+		j->spec.split = (enum pretok_kind)choice("split", arg, splits);
+		break;
+	default:
+		return 0;
+	}
+	j->train_options = 1;
+	return 1;
+}
+
+static void encode_option(struct job *j, int key, const char *arg)
+{
+	static const char *const hows[] = {"refuse", "replace", NULL};
+
+	switch (key) {
+	case 't':
+		j->tokenizer_path = arg;
+		break;
+	case INPUT:
+		j->input = (enum kind)choice("input", arg, kind_names);
+		j->has_input = 1;
+		break;
+	case FORMAT:
+		if (toksink_by_name(arg, &j->form) < 0)
+			die_usage("--format '%s' is none of: tok, npy, ids, count", arg);
+		j->has_form = 1;
+		break;
+	case EOS_ID:
+		j->has_eos = 1;
+		j->eos =
+		    strcmp(arg, "none") ? opt_u64("eos-id", arg, 0, UINT32_MAX) : TOKFILE_NONE;
+		break;
+	case INVALID:
+		j->replace = choice("invalid", arg, hows);
+		break;
+	case PROFILE:
+		if (tokenizer_profile_by_name(arg, &j->profile) < 0)
+			die_usage("--profile '%s' is none of: A, B, C", arg);
+		break;
+	case DECODE:
+		j->decode = 1;
+		break;
+	case SKIP_SPECIAL:
+		j->skip_special = 1;
+		break;
+	case TRAIN:
+		j->train = 1;
+		break;
+	}
+}
+
+static void check_options(struct job *j)
+{
+	if (j->train && j->decode)
+		die_usage("--train and --decode exclude each other");
+	if (j->train && j->tokenizer_path)
+		die_usage("--train writes a tokenizer to -o: leave -t out");
+	if (!j->train && !j->tokenizer_path)
+		die_usage("-t TOK.json is missing");
+	if (j->train && !j->spec.vocab_size)
+		die_usage("--train needs --vocab-size N");
+	if (!j->train && j->train_options)
+		die_usage("--vocab-size and what else shapes a tokenizer need --train");
+	if ((j->train || j->decode) && (j->has_form || j->has_eos))
+		die_usage("--format and --eos-id are for encoding");
+	if (j->skip_special && !j->decode)
+		die_usage("--skip-special needs --decode");
+	if (j->o.seal)
+		die_usage("--seal is for JSON lines of documents");
+	if (!j->has_input)
+		j->input = j->decode ? TOK : DOCS;
+	if (j->decode && j->input != TOK && j->input != IDS)
+		die_usage("--decode reads --input tok or ids, not %s", kind_names[j->input]);
+	if (j->train && j->input != DOCS && j->input != TEXT)
+		die_usage("--train reads --input docs or text, not %s", kind_names[j->input]);
+	if (!j->decode && j->input >= TOK)
+		die_usage("--input %s needs --decode", kind_names[j->input]);
+	if (!j->has_form)
+		j->form = j->input == STRINGS ? TOKSINK_IDS : TOKSINK_TOK;
+}
+
+int main(int argc, char **argv)
+{
+	struct job j = {
+	    .profile = TOKENIZER_C, .eos = TOKFILE_NONE, .spec = {.alphabet_all = 1, .nfc = 1}};
+	const char *arg;
+	int k;
+
+	opts_init(&j.o, &prog, argc, argv);
+	while ((k = opts_next(&j.o, &arg)))
+		if (!train_option(&j, k, arg))
+			encode_option(&j, k, arg);
+	check_options(&j);
+	check_output(&j);
+	if (j.o.dry_run) {
+		dry_run(&j);
+		return EXIT_DONE;
+	}
+	j.m = manifest_new("tokenize");
+	if (j.train)
+		train_all(&j);
+	else if (j.decode)
+		decode_all(&j);
+	else
+		encode_all(&j);
+	manifest_free(j.m);
+	tokenizer_free(j.t);
+	bpetrain_spec_release(&j.spec);
+	return opts_end(&j.o, EXIT_DONE);
+}

@@ -1,0 +1,257 @@
+#include "model/arch.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "io/conf.h"
+
+static const struct {
+	const char *type, *class;
+} families[] = {
+    [ARCH_OLMO] = {"olmo", "OlmoForCausalLM"},
+    [ARCH_OLMO2] = {"olmo2", "Olmo2ForCausalLM"},
+    [ARCH_LLAMA] = {"llama", "LlamaForCausalLM"},
+};
+
+#define N_FAMILIES ((int)(sizeof(families) / sizeof(families[0])))
+
+const char *arch_family_name(enum arch_family f)
+{
+	return families[f].type;
+}
+
+/* Reads a whole number; absent or null gives dflt, < 0 meaning that it must be there. */
+static int get_size(const json_t *j, const char *name, const char *key, int64_t dflt, size_t *out)
+{
+	const json_t *v = json_object_get(j, key);
+
+	if (v == NULL || json_is_null(v)) {
+		if (dflt < 0)
+			return err_set("%s: no '%s'", name, key), -1;
+		*out = (size_t)dflt;
+		return 0;
+	}
+	if (!json_is_integer(v) || json_integer_value(v) < 1 || json_integer_value(v) > INT32_MAX)
+		return err_set("%s: '%s' is not a whole number from 1 to 2^31-1", name, key), -1;
+	*out = (size_t)json_integer_value(v);
+	return 0;
+}
+
+static int get_real(const json_t *j, const char *name, const char *key, double dflt, double *out)
+{
+	const json_t *v = json_object_get(j, key);
+
+	*out = dflt;
+	if (v == NULL || json_is_null(v))
+		return 0;
+	if (!json_is_number(v) || !isfinite(json_number_value(v)) || json_number_value(v) < 0)
+		return err_set("%s: '%s' is not a number from 0 up", name, key), -1;
+	*out = json_number_value(v);
+	return 0;
+}
+
+/* A token id; a list of ids (Llama 3's eos) gives its first. */
+static int get_id(const json_t *j, const char *name, const char *key, int64_t *out)
+{
+	const json_t *v = json_object_get(j, key);
+
+	*out = -1;
+	if (json_is_array(v))
+		v = json_array_get(v, 0);
+	if (v == NULL || json_is_null(v))
+		return 0;
+	if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > INT32_MAX)
+		return err_set("%s: '%s' is not a token id", name, key), -1;
+	*out = json_integer_value(v);
+	return 0;
+}
+
+static int get_flag(const json_t *j, const char *name, const char *key, int dflt, int *out)
+{
+	const json_t *v = json_object_get(j, key);
+
+	*out = dflt;
+	if (v == NULL || json_is_null(v))
+		return 0;
+	if (!json_is_boolean(v))
+		return err_set("%s: '%s' is neither true nor false", name, key), -1;
+	*out = json_is_true(v);
+	return 0;
+}
+
+static int get_family(const json_t *j, const char *name, enum arch_family *f)
+{
+	const char *type = json_string_value(json_object_get(j, "model_type"));
+
+	if (type == NULL)
+		return err_set("%s: no 'model_type'", name), -1;
+	for (int i = 0; i < N_FAMILIES; i++)
+		if (strcmp(type, families[i].type) == 0)
+			return *f = (enum arch_family)i, 0;
+	return err_set("%s: model_type '%s' is none of olmo, olmo2, llama%s", name, type,
+		   strcmp(type, "hf_olmo") == 0 ? " (use the -hf repository of the model)" : ""),
+	       -1;
+}
+
+/* rope_theta stands at the top (published form) or in rope_parameters (transformers 5). */
+static int get_rope(const json_t *j, const char *name, double *theta)
+{
+	const json_t *p = json_object_get(j, "rope_parameters");
+	const json_t *s = json_object_get(j, "rope_scaling");
+
+	if (!json_is_object(p))
+		p = j;
+	if (json_is_object(s) && p == j)
+		p = s;
+	const char *type = json_string_value(json_object_get(p, "rope_type"));
+	if (type == NULL)
+		type = json_string_value(json_object_get(p, "type"));
+	if (type != NULL && strcmp(type, "default") != 0)
+		return err_set("%s: rope_type '%s' is not supported, only 'default'", name, type),
+		       -1;
+	if (p == s && type == NULL)
+		return err_set("%s: rope_scaling is not supported", name), -1;
+	const json_t *t = json_object_get(p, "rope_theta");
+	return get_real(t != NULL ? p : j, name, "rope_theta", 10000.0, theta);
+}
+
+/* Things that would change the numbers and that are not there. */
+static int refuse(const json_t *j, const char *name)
+{
+	static const char *const off[] = {
+	    "attention_bias", "mlp_bias", "use_sliding_window", NULL};
+	int yes;
+	double rate;
+
+	for (int i = 0; off[i] != NULL; i++) {
+		if (get_flag(j, name, off[i], 0, &yes) < 0)
+			return -1;
+		if (yes)
+			return err_set("%s: %s is not supported", name, off[i]), -1;
+	}
+	if (get_real(j, name, "attention_dropout", 0, &rate) < 0)
+		return -1;
+	if (rate != 0)
+		return err_set("%s: attention_dropout is not supported", name), -1;
+	const char *act = json_string_value(json_object_get(j, "hidden_act"));
+	if (act != NULL && strcmp(act, "silu") != 0)
+		return err_set("%s: hidden_act '%s' is not supported, only 'silu'", name, act), -1;
+	return 0;
+}
+
+int arch_check(const struct arch *a, const char *name)
+{
+	if (a->C % 2 != 0 || a->D % 2 != 0)
+		return err_set("%s: the head dimension %zu must be even (rotary positions)", name,
+			   a->D),
+		       -1;
+	if (a->H % a->HKV != 0)
+		return err_set(
+			   "%s: %zu heads cannot share %zu key/value heads", name, a->H, a->HKV),
+		       -1;
+	if (!(a->rope_theta > 0))
+		return err_set("%s: rope_theta must be above 0", name), -1;
+	if (!(a->norm_eps > 0))
+		return err_set("%s: the norm's eps must be above 0", name), -1;
+	if (a->eos_id >= (int64_t)a->V || a->pad_id >= (int64_t)a->V || a->bos_id >= (int64_t)a->V)
+		return err_set("%s: a special token id is not below the %zu embedding rows", name,
+			   a->V),
+		       -1;
+	return 0;
+}
+
+int arch_from_json(struct arch *a, const json_t *j, const char *name)
+{
+	memset(a, 0, sizeof(*a));
+	if (!json_is_object(j))
+		return err_set("%s: not a JSON object", name), -1;
+	if (get_family(j, name, &a->family) < 0 || refuse(j, name) < 0 ||
+	    get_size(j, name, "hidden_size", -1, &a->C) < 0 ||
+	    get_size(j, name, "num_hidden_layers", -1, &a->L) < 0 ||
+	    get_size(j, name, "num_attention_heads", -1, &a->H) < 0 ||
+	    get_size(j, name, "num_key_value_heads", (int64_t)a->H, &a->HKV) < 0 ||
+	    get_size(j, name, "intermediate_size", -1, &a->F) < 0 ||
+	    get_size(j, name, "vocab_size", -1, &a->V) < 0 ||
+	    get_size(j, name, "max_position_embeddings", 2048, &a->T) < 0)
+		return -1;
+	if (json_object_get(j, "head_dim") == NULL && a->C % a->H != 0)
+		return err_set(
+			   "%s: hidden_size %zu is not a multiple of %zu heads", name, a->C, a->H),
+		       -1;
+	double eps = a->family == ARCH_OLMO ? 1e-5 : a->family == ARCH_OLMO2 ? 1e-5 : 1e-6;
+	if (get_size(j, name, "head_dim", (int64_t)(a->C / a->H), &a->D) < 0 ||
+	    get_flag(j, name, "tie_word_embeddings", 0, &a->tied) < 0 ||
+	    get_rope(j, name, &a->rope_theta) < 0 ||
+	    get_real(j, name, "clip_qkv", 0, &a->clip_qkv) < 0 ||
+	    get_real(j, name, "rms_norm_eps", eps, &a->norm_eps) < 0 ||
+	    get_real(j, name, "initializer_range", 0.02, &a->init_std) < 0 ||
+	    get_id(j, name, "eos_token_id", &a->eos_id) < 0 ||
+	    get_id(j, name, "pad_token_id", &a->pad_id) < 0 ||
+	    get_id(j, name, "bos_token_id", &a->bos_id) < 0)
+		return -1;
+	return arch_check(a, name);
+}
+
+int arch_load(struct arch *a, const char *dir)
+{
+	struct buf path = {0};
+	buf_printf(&path, "%s/config.json", dir);
+	json_t *j = conf_json(buf_cstr(&path));
+	int rc = j != NULL ? arch_from_json(a, j, buf_cstr(&path)) : -1;
+	json_decref(j);
+	buf_release(&path);
+	return rc;
+}
+
+static json_t *id_json(int64_t id)
+{
+	return id < 0 ? json_null() : json_integer(id);
+}
+
+json_t *arch_json(const struct arch *a)
+{
+	json_t *j = json_object();
+
+	json_object_set_new(j, "architectures", json_pack("[s]", families[a->family].class));
+	json_object_set_new(j, "model_type", json_string(families[a->family].type));
+	json_object_set_new(j, "vocab_size", json_integer((json_int_t)a->V));
+	json_object_set_new(j, "hidden_size", json_integer((json_int_t)a->C));
+	json_object_set_new(j, "intermediate_size", json_integer((json_int_t)a->F));
+	json_object_set_new(j, "num_hidden_layers", json_integer((json_int_t)a->L));
+	json_object_set_new(j, "num_attention_heads", json_integer((json_int_t)a->H));
+	json_object_set_new(j, "num_key_value_heads", json_integer((json_int_t)a->HKV));
+	if (a->D * a->H != a->C)
+		json_object_set_new(j, "head_dim", json_integer((json_int_t)a->D));
+	json_object_set_new(j, "hidden_act", json_string("silu"));
+	json_object_set_new(j, "max_position_embeddings", json_integer((json_int_t)a->T));
+	json_object_set_new(j, "initializer_range", json_real(a->init_std));
+	json_object_set_new(j, "rope_theta", json_real(a->rope_theta));
+	json_object_set_new(j, "rope_scaling", json_null());
+	if (a->family == ARCH_OLMO)
+		json_object_set_new(
+		    j, "clip_qkv", a->clip_qkv > 0 ? json_real(a->clip_qkv) : json_null());
+	else
+		json_object_set_new(j, "rms_norm_eps", json_real(a->norm_eps));
+	json_object_set_new(j, "attention_bias", json_false());
+	json_object_set_new(j, "attention_dropout", json_real(0.0));
+	json_object_set_new(j, "tie_word_embeddings", json_boolean(a->tied));
+	json_object_set_new(j, "pad_token_id", id_json(a->pad_id));
+	json_object_set_new(j, "bos_token_id", id_json(a->bos_id));
+	json_object_set_new(j, "eos_token_id", id_json(a->eos_id));
+	json_object_set_new(j, "use_cache", json_true());
+	json_object_set_new(j, "torch_dtype", json_string("float32"));
+	return j;
+}
+
+json_t *arch_generation_json(const struct arch *a)
+{
+	json_t *j = json_object();
+
+	json_object_set_new(j, "_from_model_config", json_true());
+	json_object_set_new(j, "pad_token_id", id_json(a->pad_id));
+	json_object_set_new(j, "bos_token_id", id_json(a->bos_id));
+	json_object_set_new(j, "eos_token_id", id_json(a->eos_id));
+	return j;
+}

@@ -1,0 +1,510 @@
+#include "model/ckpt.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/os.h"
+#include "io/conf.h"
+#include "io/out.h"
+#include "tok/tokenizer.h"
+
+#define FORMAT "olmo-run 1"
+
+char *ckpt_name(uint64_t step)
+{
+	return xasprintf("step%08" PRIu64, step);
+}
+
+/* ---- names in a run directory ------------------------------------------------------------ */
+
+/* "step" and 8 or more digits, nothing else */
+static int parse_name(const char *s, uint64_t *step)
+{
+	char *end;
+
+	if (strncmp(s, "step", 4) != 0 || strspn(s + 4, "0123456789") < 8)
+		return -1;
+	errno = 0;
+	*step = strtoull(s + 4, &end, 10);
+	return *end == 0 && errno == 0 ? 0 : -1;
+}
+
+struct steps {
+	uint64_t *v;
+	size_t n;
+};
+
+static int by_value(const void *x, const void *y)
+{
+	const uint64_t *a = x, *b = y;
+
+	return (*a > *b) - (*a < *b);
+}
+
+/* The checkpoints that are there, ascending. A run directory that is missing has none. */
+static int list_steps(const char *run, struct steps *s)
+{
+	DIR *d = opendir(run);
+	struct dirent *e;
+	uint64_t step;
+
+	memset(s, 0, sizeof(*s));
+	if (d == NULL)
+		return errno == ENOENT ? 0 : (err_sys("cannot read directory '%s'", run), -1);
+	while ((e = readdir(d)) != NULL) {
+		if (parse_name(e->d_name, &step) < 0)
+			continue;
+		s->v = xreallocarray(s->v, s->n + 1, sizeof(*s->v));
+		s->v[s->n++] = step;
+	}
+	closedir(d);
+	if (s->n > 0)
+		qsort(s->v, s->n, sizeof(*s->v), by_value);
+	return 0;
+}
+
+int ckpt_latest(const char *run, uint64_t *step)
+{
+	struct steps s;
+
+	if (list_steps(run, &s) < 0)
+		return -1;
+	int found = s.n > 0;
+	if (found)
+		*step = s.v[s.n - 1];
+	free(s.v);
+	return found;
+}
+
+/* A file, or a directory with what is in it. */
+static int remove_tree(const char *path)
+{
+	DIR *d = unlink(path) == 0 ? NULL : opendir(path);
+	struct dirent *e;
+	int rc = 0;
+
+	if (d == NULL)
+		return access(path, F_OK) != 0 ? 0 : (err_sys("cannot remove '%s'", path), -1);
+	while (rc == 0 && (e = readdir(d)) != NULL) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
+			continue;
+		char *sub = xasprintf("%s/%s", path, e->d_name);
+		rc = remove_tree(sub);
+		free(sub);
+	}
+	closedir(d);
+	if (rc == 0 && rmdir(path) != 0)
+		rc = (err_sys("cannot remove '%s'", path), -1);
+	return rc;
+}
+
+static char *temp_name(const char *run, uint64_t step, const char *what)
+{
+	return xasprintf("%s/.step%08" PRIu64 "%s.%ld.tmp", run, step, what, (long)getpid());
+}
+
+static int remove_step(const char *run, uint64_t step)
+{
+	char *name = ckpt_name(step), *from = xasprintf("%s/%s", run, name);
+	char *to = temp_name(run, step, "-old");
+	int rc = 0;
+
+	if (rename(from, to) != 0)
+		rc = (err_sys("cannot rename '%s'", from), -1);
+	else
+		rc = remove_tree(to);
+	free(name);
+	free(from);
+	free(to);
+	return rc;
+}
+
+/* .stepN[-old].PID.tmp of a process that is gone */
+static int is_leftover(const char *name)
+{
+	const char *dot;
+	size_t n = strlen(name);
+
+	if (strncmp(name, ".step", 5) != 0 && strncmp(name, ".latest", 7) != 0)
+		return 0;
+	if (n < 5 || strcmp(name + n - 4, ".tmp") != 0)
+		return 0;
+	dot = strchr(name + 1, '.');
+	long pid = dot != NULL ? strtol(dot + 1, NULL, 10) : 0;
+	return pid > 0 && (pid == (long)getpid() || !os_pid_alive((pid_t)pid));
+}
+
+int ckpt_clean(const char *run)
+{
+	DIR *d = opendir(run);
+	struct dirent *e;
+	int rc = 0;
+
+	if (d == NULL)
+		return errno == ENOENT ? 0 : (err_sys("cannot read directory '%s'", run), -1);
+	while (rc == 0 && (e = readdir(d)) != NULL) {
+		if (!is_leftover(e->d_name))
+			continue;
+		char *path = xasprintf("%s/%s", run, e->d_name);
+		rc = remove_tree(path);
+		free(path);
+	}
+	closedir(d);
+	return rc;
+}
+
+int ckpt_remove_all(const char *run)
+{
+	struct steps s;
+	int rc = list_steps(run, &s);
+
+	for (size_t i = 0; rc == 0 && i < s.n; i++)
+		rc = remove_step(run, s.v[i]);
+	free(s.v);
+	char *latest = xasprintf("%s/latest", run);
+	if (rc == 0 && unlink(latest) != 0 && errno != ENOENT)
+		rc = (err_sys("cannot remove '%s'", latest), -1);
+	free(latest);
+	return rc;
+}
+
+static int is_temporary(const char *run, uint64_t step)
+{
+	char *path = xasprintf("%s/step%08" PRIu64 "/trainer/temporary", run, step);
+	int yes = access(path, F_OK) == 0;
+
+	free(path);
+	return yes;
+}
+
+int ckpt_retain(const char *run, uint64_t step, int64_t keep)
+{
+	struct steps s;
+	int rc = list_steps(run, &s);
+	int64_t kept = 0;
+
+	if (keep == 0)
+		keep = 1;
+	for (size_t i = s.n; rc == 0 && i-- > 0;) {
+		int temporary = is_temporary(run, s.v[i]);
+		if (temporary ? s.v[i] < step : keep >= 0 && kept >= keep)
+			rc = remove_step(run, s.v[i]);
+		else
+			kept += !temporary;
+	}
+	free(s.v);
+	return rc;
+}
+
+/* ---- writing ----------------------------------------------------------------------------- */
+
+static int write_json(const char *dir, const char *name, json_t *j)
+{
+	char *path, *text;
+	struct buf b = {0};
+
+	if (j == NULL)
+		return -1;
+	path = xasprintf("%s/%s", dir, name);
+	text = json_dumps(j, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+	buf_printf(&b, "%s\n", text);
+	int rc = out_file(path, b.p, b.len);
+	buf_release(&b);
+	free(text);
+	free(path);
+	json_decref(j);
+	return rc;
+}
+
+static int copy_file(const char *from, const char *dir, const char *name)
+{
+	char *to = xasprintf("%s/%s", dir, name);
+	struct buf b = {0};
+	int rc = in_slurp(from, SIZE_MAX / 2, &b, NULL);
+
+	if (rc == 0)
+		rc = out_file(to, b.p, b.len);
+	buf_release(&b);
+	free(to);
+	return rc;
+}
+
+/* "eos_token": its text, where the model has such an id. */
+static void set_token(json_t *j, const char *key, const struct tokenizer *t, int64_t id)
+{
+	uint32_t one = (uint32_t)id;
+	struct buf b = {0};
+
+	if (id >= 0 && tokenizer_decode(t, &one, 1, 0, &b) == 0)
+		json_object_set_new(j, key, json_stringn(b.p, b.len));
+	buf_release(&b);
+}
+
+/* What AutoTokenizer needs beside tokenizer.json, when nobody wrote it; NULL on error. */
+static json_t *tokenizer_config(const struct ckpt *k)
+{
+	const struct arch *a = &k->p->a;
+	struct tokenizer *t = tokenizer_load(k->tokenizer, TOKENIZER_C);
+	json_t *j;
+
+	if (t == NULL)
+		return NULL;
+	j = json_pack("{s:s,s:i,s:b}", "tokenizer_class", "PreTrainedTokenizerFast",
+	    "model_max_length", (int)a->T, "clean_up_tokenization_spaces", 0);
+	set_token(j, "eos_token", t, a->eos_id);
+	set_token(j, "pad_token", t, a->pad_id);
+	tokenizer_free(t);
+	return j;
+}
+
+static int write_tokenizer(const struct ckpt *k, const char *dir)
+{
+	const char *slash;
+	char *side;
+	int rc;
+
+	if (k->tokenizer == NULL)
+		return 0;
+	if (copy_file(k->tokenizer, dir, "tokenizer.json") < 0)
+		return -1;
+	slash = strrchr(k->tokenizer, '/');
+	side = xasprintf("%.*stokenizer_config.json",
+	    slash != NULL ? (int)(slash + 1 - k->tokenizer) : 0, k->tokenizer);
+	if (access(side, R_OK) == 0)
+		rc = copy_file(side, dir, "tokenizer_config.json");
+	else
+		rc = write_json(dir, "tokenizer_config.json", tokenizer_config(k));
+	free(side);
+	return rc;
+}
+
+static json_t *state_json(const struct ckpt_state *s)
+{
+	char *rev = xasprintf("step%" PRIu64 "-tokens%.0fB", s->step, (double)s->tokens / 1e9);
+	json_t *j = json_pack("{s:s,s:I,s:I,s:I,s:I,s:s,s:s}", "format", FORMAT, "step",
+	    (json_int_t)s->step, "epoch", (json_int_t)s->epoch, "epoch_instances",
+	    (json_int_t)s->instances, "tokens", (json_int_t)s->tokens, "data", s->data, "revision",
+	    rev);
+
+	free(rev);
+	return j;
+}
+
+static int write_tensors(const struct ckpt *k, const char *dir)
+{
+	char *model = xasprintf("%s/model.safetensors", dir);
+	char *optim = xasprintf("%s/trainer/optimizer.safetensors", dir);
+	const float *w[1] = {k->w}, *mv[2] = {k->m, k->v};
+	static const char *const none[1] = {""}, *const names[2] = {"exp_avg.", "exp_avg_sq."};
+	int rc = params_save(k->p, w, none, 1, model, NULL);
+
+	if (rc == 0)
+		rc = params_save(k->p, mv, names, 2, optim, NULL);
+	free(model);
+	free(optim);
+	return rc;
+}
+
+static int write_dir(const struct ckpt *k, const char *dir, int temporary)
+{
+	char *trainer = xasprintf("%s/trainer", dir), *mark = xasprintf("%s/temporary", trainer);
+	int rc = out_mkdirs(trainer);
+
+	if (rc == 0)
+		rc = write_json(dir, "config.json", arch_json(&k->p->a));
+	if (rc == 0)
+		rc = write_json(dir, "generation_config.json", arch_generation_json(&k->p->a));
+	if (rc == 0)
+		rc = write_tokenizer(k, dir);
+	if (rc == 0)
+		rc = write_tensors(k, dir);
+	if (rc == 0)
+		rc = write_json(trainer, "state.json", state_json(&k->state));
+	if (rc == 0 && temporary)
+		rc = out_file(mark, "", 0);
+	if (rc == 0)
+		rc = out_sync_dir(trainer);
+	if (rc == 0)
+		rc = out_sync_dir(dir);
+	free(trainer);
+	free(mark);
+	return rc;
+}
+
+static int point_latest(const char *run, const char *name)
+{
+	char *tmp = xasprintf("%s/.latest.%ld.tmp", run, (long)getpid());
+	char *latest = xasprintf("%s/latest", run);
+	int rc = 0;
+
+	unlink(tmp);
+	if (symlink(name, tmp) != 0 || rename(tmp, latest) != 0)
+		rc = (err_sys("cannot make '%s'", latest), -1);
+	if (rc == 0)
+		rc = out_sync_dir(run);
+	free(tmp);
+	free(latest);
+	return rc;
+}
+
+static int clear_mark(const char *run, uint64_t step)
+{
+	char *path = xasprintf("%s/step%08" PRIu64 "/trainer/temporary", run, step);
+	int rc = 0;
+
+	if (unlink(path) != 0 && errno != ENOENT)
+		rc = (err_sys("cannot remove '%s'", path), -1);
+	free(path);
+	return rc;
+}
+
+static int write_new(const struct ckpt *k, const char *run, const char *final, int temporary)
+{
+	char *tmp = temp_name(run, k->state.step, "");
+	int rc = out_mkdirs(tmp);
+
+	if (rc == 0)
+		rc = write_dir(k, tmp, temporary);
+	if (rc == 0 && rename(tmp, final) != 0)
+		rc = (err_sys("cannot rename '%s' to '%s'", tmp, final), -1);
+	if (rc == 0)
+		rc = out_sync_dir(run);
+	if (rc < 0) {
+		/* keep the first message */
+		char *why = xstrdup(err_msg());
+		if (access(tmp, F_OK) == 0)
+			remove_tree(tmp);
+		err_set("%s", why);
+		free(why);
+	}
+	free(tmp);
+	return rc;
+}
+
+int ckpt_save(const struct ckpt *k, const char *run, int temporary)
+{
+	char *name = ckpt_name(k->state.step), *final = xasprintf("%s/%s", run, name);
+	int rc;
+
+	if (access(final, F_OK) == 0)
+		rc = temporary ? 0 : clear_mark(run, k->state.step);
+	else
+		rc = write_new(k, run, final, temporary);
+	if (rc == 0)
+		rc = point_latest(run, name);
+	free(name);
+	free(final);
+	return rc;
+}
+
+/* ---- reading ----------------------------------------------------------------------------- */
+
+static int get_u64(const json_t *j, const char *key, const char *path, uint64_t *v)
+{
+	const json_t *e = json_object_get(j, key);
+
+	if (!json_is_integer(e) || json_integer_value(e) < 0)
+		return err_set("%s: no whole number '%s'", path, key), -1;
+	*v = (uint64_t)json_integer_value(e);
+	return 0;
+}
+
+static int read_state(struct ckpt_state *s, const char *path, uint64_t step)
+{
+	json_t *j = conf_json(path);
+	const char *format = json_string_value(json_object_get(j, "format"));
+	const char *data = json_string_value(json_object_get(j, "data"));
+	int rc = -1;
+
+	memset(s, 0, sizeof(*s));
+	if (j == NULL)
+		return -1;
+	if (format == NULL || strcmp(format, FORMAT) != 0)
+		err_set("%s: format '%s', this program reads '%s'", path, format ? format : "",
+		    FORMAT);
+	else if (data == NULL || strlen(data) != 32)
+		err_set("%s: no hash 'data'", path);
+	else if (get_u64(j, "step", path, &s->step) == 0 &&
+		 get_u64(j, "epoch", path, &s->epoch) == 0 &&
+		 get_u64(j, "epoch_instances", path, &s->instances) == 0 &&
+		 get_u64(j, "tokens", path, &s->tokens) == 0)
+		rc = 0;
+	if (rc == 0 && s->step != step)
+		rc = (err_set("%s: step %" PRIu64 " in the directory of step %" PRIu64, path,
+			  s->step, step),
+		    -1);
+	if (rc == 0)
+		memcpy(s->data, data, sizeof(s->data));
+	json_decref(j);
+	return rc;
+}
+
+static int same_shape(const struct arch *a, const struct arch *b)
+{
+	return a->family == b->family && a->C == b->C && a->L == b->L && a->H == b->H &&
+	       a->HKV == b->HKV && a->F == b->F && a->V == b->V && a->tied == b->tied;
+}
+
+int ckpt_load(struct ckpt *k, const char *run, uint64_t step)
+{
+	char *dir = xasprintf("%s/step%08" PRIu64, run, step);
+	char *state = xasprintf("%s/trainer/state.json", dir);
+	char *optim = xasprintf("%s/trainer/optimizer.safetensors", dir);
+	float *const mv[2] = {k->m, k->v};
+	static const char *const names[2] = {"exp_avg.", "exp_avg_sq."};
+	struct arch a;
+	int rc = read_state(&k->state, state, step);
+
+	if (rc == 0)
+		rc = arch_load(&a, dir);
+	if (rc == 0 && !same_shape(&a, &k->p->a))
+		rc = (err_set("%s: its config.json describes another model than the run's config",
+			  dir),
+		    -1);
+	if (rc == 0)
+		rc = params_load(k->p, k->w, dir);
+	if (rc == 0)
+		rc = params_load_prefixed(k->p, mv, names, 2, optim);
+	free(dir);
+	free(state);
+	free(optim);
+	return rc;
+}
+
+static int step_files(
+    const char *run, uint64_t step, int (*fn)(void *arg, const char *path), void *arg)
+{
+	static const char *const names[] = {"config.json", "generation_config.json",
+	    "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+	    "trainer/optimizer.safetensors", "trainer/state.json"};
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < sizeof(names) / sizeof(names[0]); i++) {
+		char *path = xasprintf("%s/step%08" PRIu64 "/%s", run, step, names[i]);
+		if (access(path, F_OK) == 0)
+			rc = fn(arg, path);
+		free(path);
+	}
+	return rc;
+}
+
+int ckpt_files(const char *run, int (*fn)(void *arg, const char *path), void *arg)
+{
+	struct steps s;
+	int rc = list_steps(run, &s);
+
+	for (size_t i = 0; rc == 0 && i < s.n; i++)
+		rc = step_files(run, s.v[i], fn, arg);
+	free(s.v);
+	return rc;
+}

@@ -1,0 +1,110 @@
+#include "model/metrics.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "kernels/kernels.h"
+#include "model/ckpt.h"
+#include "model/runlog.h"
+
+void metrics_reset(struct metrics *m)
+{
+	struct buf keep = m->tensors;
+
+	memset(m, 0, sizeof(*m));
+	m->tensors = keep;
+	m->tensors.len = 0;
+}
+
+void metrics_release(struct metrics *m)
+{
+	buf_release(&m->tensors);
+}
+
+/* ---- tensors ----------------------------------------------------------------------------- */
+
+static void put(struct buf *b, const char *what, const char *name, const char *stat, double v)
+{
+	buf_printf(b, ",\"optim/%s/%s.%s\":", what, name, stat);
+	buf_f64(b, v, 1);
+}
+
+static void put_tensor(
+    struct buf *b, const char *what, const struct params_native *t, struct kern *k, const float *x)
+{
+	struct kern_minmax mm = k->op->minmax(k, x, t->n);
+
+	put(b, what, t->name, "min", (double)mm.absmin);
+	put(b, what, t->name, "max", (double)mm.absmax);
+	put(b, what, t->name, "avg", k->op->sum(k, x, t->n) / (double)t->n);
+	put(b, what, t->name, "norm", sqrt(k->op->sumsq(k, x, t->n)));
+}
+
+/* The moments do not exist before the first update: no minimum and no mean, and 0 for the rest. */
+static void put_moment(struct buf *b, const char *what, const struct params_native *t,
+    struct kern *k, const float *x, uint64_t step)
+{
+	if (step > 1) {
+		put_tensor(b, what, t, k, x);
+		return;
+	}
+	put(b, what, t->name, "max", 0);
+	put(b, what, t->name, "norm", 0);
+}
+
+void metrics_tensors(struct metrics *m, const struct params *p, struct kern *k, const float *w,
+    const float *exp_avg, const float *exp_avg_sq, const float *g, uint64_t step)
+{
+	struct params_native t;
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (!params_native(p, i, &t))
+			continue;
+		put_tensor(&m->tensors, "grad", &t, k, g + t.off);
+		put_tensor(&m->tensors, "param", &t, k, w + t.off);
+		put_moment(&m->tensors, "exp_avg", &t, k, exp_avg + t.off, step);
+		put_moment(&m->tensors, "exp_avg_sq", &t, k, exp_avg_sq + t.off, step);
+	}
+}
+
+/* ---- a step ------------------------------------------------------------------------------ */
+
+int metrics_log(const struct metrics *m, struct runlog *l, const struct config *c,
+    const struct ckpt_state *at, double wall_s)
+{
+	double tokens = (double)(c->batch * c->arch.T);
+
+	runlog_begin(l, at->step);
+	runlog_num(l, "train/CrossEntropyLoss", m->ce);
+	runlog_num(l, "train/Perplexity", exp(m->ce));
+	if (c->z_coef > 0)
+		runlog_num(l, "train/ZLoss", m->z);
+	if (c->n_mask > 0)
+		runlog_count(l, "train/labels", m->labels);
+	runlog_num(l, "optim/total_grad_norm", m->grad_norm);
+	runlog_num(l, "optim/clipping_rate", m->clipped ? 1 : 0);
+	runlog_num(l, "optim/learning_rate_group0", m->lr);
+	runlog_num(l, "optim/learning_rate_group1", m->lr);
+	runlog_count(l, "throughput/total_tokens", at->tokens);
+	buf_add(&l->line, m->tensors.p, m->tensors.len);
+	if (runlog_end(l) < 0)
+		return -1;
+	runlog_begin(l, at->step);
+	runlog_num(l, "wall_s", wall_s);
+	runlog_num(l, "throughput/device/tokens_per_second", wall_s > 0 ? tokens / wall_s : 0);
+	runlog_num(l, "throughput/device/batches_per_second", wall_s > 0 ? 1 / wall_s : 0);
+	return runlog_end_timing(l);
+}
+
+void metrics_show(const struct metrics *m, const struct config *c, const struct ckpt_state *at,
+    uint64_t last, double wall_s)
+{
+	double tokens = (double)(c->batch * c->arch.T);
+
+	fprintf(stderr,
+	    "step %" PRIu64 "/%" PRIu64 "  loss %.4f  lr %.3g  grad norm %.3g  %.0f tok/s\n",
+	    at->step, last, m->ce, m->lr, m->grad_norm, wall_s > 0 ? tokens / wall_s : 0);
+}

@@ -1,0 +1,70 @@
+#include "model/optim.h"
+
+#include <math.h>
+
+#include "kernels/kernels.h"
+
+struct optim optim_of(const struct config *c, uint64_t step)
+{
+	return (struct optim){.beta1 = c->beta1,
+	    .beta2 = c->beta2,
+	    .eps = c->eps,
+	    .weight_decay = c->weight_decay,
+	    .gscale = 1,
+	    .decay_embeddings = c->decay_embeddings,
+	    .decay_norm = c->decay_norm,
+	    .step = step};
+}
+
+int optim_decays(const struct optim *o, const struct param *t)
+{
+	if (t->kind == PARAM_EMBED)
+		return o->decay_embeddings;
+	if (t->kind == PARAM_NORM)
+		return o->decay_norm;
+	return 1;
+}
+
+const struct param *optim_first_bad(const struct params *p, struct kern *k, const float *x)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		const struct param *t = &p->t[i];
+		if (k->op->minmax(k, x + t->off, t->n).nonfinite < t->n)
+			return t;
+	}
+	return NULL;
+}
+
+double optim_norm(const struct params *p, struct kern *k, const float *g, const struct param **bad)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		sum += k->op->sumsq(k, g + p->t[i].off, p->t[i].n);
+	*bad = isfinite(sum) ? NULL : optim_first_bad(p, k, g);
+	return sqrt(sum);
+}
+
+double optim_clip(double limit, double norm)
+{
+	if (limit <= 0)
+		return 1;
+	return fminf(1.0f, (float)limit / ((float)norm + 1e-6f));
+}
+
+void optim_step(const struct params *p, struct kern *k, const struct optim *o, float *w, float *m,
+    float *v, const float *g)
+{
+	struct kern_adamw a = {.lr = o->lr,
+	    .beta1 = o->beta1,
+	    .beta2 = o->beta2,
+	    .eps = o->eps,
+	    .gscale = o->gscale,
+	    .step = o->step};
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct param *t = &p->t[i];
+		a.wd = optim_decays(o, t) ? o->weight_decay : 0;
+		k->op->adamw(k, &a, w + t->off, m + t->off, v + t->off, g + t->off, t->n);
+	}
+}

@@ -1,0 +1,52 @@
+/* bpe: byte-pair encoding of one pretoken.
+ *
+ * Bytes become symbols, then the adjacent pair of the lowest rank is merged, the leftmost first among
+ * equals, until no pair has a merge.  Bytes without a symbol vanish (as in Hugging Face's BPE
+ * without unk_token; only invalid UTF-8 has such bytes in the usual vocabularies).
+ *
+ *	struct bpe b;
+ *	bpe_init(&b, n_merges);
+ *	b.byte_id[byte] = id;			BPE_NONE where there is none
+ *	bpe_merge(&b, left, right, rank, id);	the last of equal pairs counts
+ *	n = bpe_encode(&b, &work, s, len, ids);	ids has room for len; returns their number
+ *	bpe_release(&b);
+ *
+ * Time O(n log n) for long pretokens.  A struct bpe is read-only after it is built and may be
+ * shared; the work space is one a thread.
+ */
+#ifndef OLMO_TOK_BPE_H
+#define OLMO_TOK_BPE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define BPE_NONE UINT32_MAX
+
+struct bpe_slot {
+	uint64_t pair; /* left << 32 | right; all ones: empty */
+	uint32_t rank, id;
+};
+
+struct bpe {
+	uint32_t byte_id[256];
+	struct bpe_slot *slot; /* open addressing, at most half full */
+	unsigned shift;        /* 64 - log2(slots) */
+	size_t mask;
+};
+
+struct bpe_work {
+	uint32_t *mem; /* symbols, ranks, links */
+	uint64_t *heap;
+	size_t cap; /* bytes of pretoken they hold */
+};
+
+void bpe_init(struct bpe *b, size_t n_merges);
+void bpe_merge(struct bpe *b, uint32_t left, uint32_t right, uint32_t rank, uint32_t id);
+/* The merge of a pair: 1 and *rank, *id, or 0. */
+int bpe_find(const struct bpe *b, uint32_t left, uint32_t right, uint32_t *rank, uint32_t *id);
+size_t bpe_encode(
+    const struct bpe *b, struct bpe_work *w, const char *s, size_t len, uint32_t *ids);
+void bpe_release(struct bpe *b);
+void bpe_work_release(struct bpe_work *w);
+
+#endif

@@ -1,0 +1,280 @@
+#include "tok/pretok.h"
+
+#include <string.h>
+
+#include "base/utf8.h"
+#include "tok/le.h"
+#include "tok/tokchar.h"
+
+static const struct {
+	const char *name, *regex;
+} kinds[] = {
+    [PRETOK_GPT2] = {"gpt2",
+	"'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"},
+    [PRETOK_CL100K] = {"cl100k",
+	"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}{1,3}"
+	"| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"},
+    [PRETOK_QWEN2] = {"qwen2", "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}"
+			       "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"},
+    [PRETOK_WHOLE] = {"whole", NULL},
+};
+enum { N_KINDS = sizeof(kinds) / sizeof(kinds[0]) };
+
+int pretok_find(const char *regex, enum pretok_kind *kind)
+{
+	int i;
+
+	for (i = 0; i < N_KINDS; i++)
+		if (kinds[i].regex && !strcmp(kinds[i].regex, regex))
+			return *kind = (enum pretok_kind)i, 0;
+	return -1;
+}
+
+int pretok_by_name(const char *name, enum pretok_kind *kind)
+{
+	int i;
+
+	for (i = 0; i < N_KINDS; i++)
+		if (!strcmp(kinds[i].name, name))
+			return *kind = (enum pretok_kind)i, 0;
+	return -1;
+}
+
+const char *pretok_regex(enum pretok_kind kind)
+{
+	return kinds[kind].regex;
+}
+
+const char *pretok_name(enum pretok_kind kind)
+{
+	return kinds[kind].name;
+}
+
+/* ASCII classes; 0x80 up: decode. */
+#define UP 0xff
+static const uint8_t ascii[256] = {['\t'] = TOKCHAR_S,
+    ['\n'] = TOKCHAR_S,
+    ['\v'] = TOKCHAR_S,
+    ['\f'] = TOKCHAR_S,
+    ['\r'] = TOKCHAR_S,
+    [' '] = TOKCHAR_S,
+#define R4(a, v)  [a] = v, [a + 1] = v, [a + 2] = v, [a + 3] = v
+#define R8(a, v)  R4(a, v), R4(a + 4, v)
+#define R26(a, v) R8(a, v), R8(a + 8, v), R8(a + 16, v), [a + 24] = v, [a + 25] = v
+    R8('0', TOKCHAR_N),
+    ['8'] = TOKCHAR_N,
+    ['9'] = TOKCHAR_N,
+    R26('A', TOKCHAR_L),
+    R26('a', TOKCHAR_L),
+#define R32(a) R8(a, UP), R8(a + 8, UP), R8(a + 16, UP), R8(a + 24, UP)
+    R32(0x80),
+    R32(0xa0),
+    R32(0xc0),
+    R32(0xe0)};
+
+/* The text being cut. */
+struct cut {
+	const char *s;
+	size_t len;
+	unsigned hide; /* property bit that makes a code point O: TOKCHAR_NEW, or none */
+};
+
+/* Class of the code point at i < len, and its bytes. */
+static inline unsigned class_at(const struct cut *c, size_t i, size_t *n)
+{
+	unsigned k = ascii[(unsigned char)c->s[i]];
+	int len;
+
+	if (k != UP) {
+		*n = 1;
+		return k;
+	}
+	k = tokchar(utf8_next(c->s + i, &len));
+	*n = (size_t)len;
+	return k & c->hide ? TOKCHAR_O : k & TOKCHAR_CLASS;
+}
+
+/* How many of the 8 bytes, the first in the low byte of w, are ASCII letters before the first that
+ * is none. */
+static inline unsigned letters(uint64_t w)
+{
+	const uint64_t ones = 0x0101010101010101u, high = 0x80 * ones;
+	uint64_t x = (w & ~high) | 0x20 * ones; /* letters in lower case; no byte carries over */
+	uint64_t is = (x + (0x80 - 'a') * ones) & ~(x + (0x7f - 'z') * ones) & ~w & high;
+
+	return is == high ? 8 : (unsigned)__builtin_ctzll(~is & high) / 8;
+}
+
+/* End of the run of letters that begins at or before i. */
+static inline size_t letters_end(const struct cut *c, size_t i)
+{
+	size_t n;
+
+	for (;;) {
+		while (c->len - i >= 8) {
+			unsigned k = letters(le_get64((const unsigned char *)c->s + i));
+
+			i += k;
+			if (k < 8)
+				break;
+		}
+		while (i < c->len && ascii[(unsigned char)c->s[i]] == TOKCHAR_L)
+			i++;
+		if (i >= c->len || ascii[(unsigned char)c->s[i]] != UP ||
+		    class_at(c, i, &n) != TOKCHAR_L)
+			return i;
+		i += n;
+	}
+}
+
+/* End of the run of class k that begins at or before i. */
+static inline size_t run_end(const struct cut *c, size_t i, unsigned k)
+{
+	size_t n;
+
+	for (;;) {
+		while (i < c->len && ascii[(unsigned char)c->s[i]] == k)
+			i++;
+		if (i >= c->len || ascii[(unsigned char)c->s[i]] != UP || class_at(c, i, &n) != k)
+			return i;
+		i += n;
+	}
+}
+
+/* A run of white space from i that no earlier branch has taken: all of it at the end of the text,
+ * else all but its last character, unless it is the only one: \s+(?!\S)|\s+ */
+static inline size_t space_end(const struct cut *c, size_t i)
+{
+	size_t e = run_end(c, i, TOKCHAR_S), last = e;
+
+	if (e == c->len)
+		return e;
+	while (((unsigned char)c->s[--last] & 0xc0) == 0x80)
+		;
+	return last == i ? e : last;
+}
+
+/* Bytes of 's 't 'm 'd 're 've 'll at the apostrophe at i, or 0. */
+static inline size_t contraction(const struct cut *c, size_t i)
+{
+	const char *s = c->s + i;
+	size_t left = c->len - i;
+
+	if (left < 2)
+		return 0;
+	if (s[1] == 's' || s[1] == 't' || s[1] == 'm' || s[1] == 'd')
+		return 2;
+	if (left < 3)
+		return 0;
+	if ((s[1] == 'r' && s[2] == 'e') || (s[1] == 'v' && s[2] == 'e') ||
+	    (s[1] == 'l' && s[2] == 'l'))
+		return 3;
+	return 0;
+}
+
+/* The same in either case, and with U+017F for s. */
+static inline size_t contraction_fold(const struct cut *c, size_t i)
+{
+	const char *s = c->s + i;
+	size_t left = c->len - i;
+	int a, b;
+
+	if (left < 2)
+		return 0;
+	a = s[1] | 0x20;
+	if ((unsigned char)s[1] < 0x80 && (a == 's' || a == 't' || a == 'm' || a == 'd'))
+		return 2;
+	if (left < 3)
+		return 0;
+	if ((unsigned char)s[1] == 0xc5 && (unsigned char)s[2] == 0xbf)
+		return 3;
+	b = s[2] | 0x20;
+	if ((unsigned char)s[1] < 0x80 && (unsigned char)s[2] < 0x80 &&
+	    ((a == 'r' && b == 'e') || (a == 'v' && b == 'e') || (a == 'l' && b == 'l')))
+		return 3;
+	return 0;
+}
+
+static inline size_t gpt2_end(const struct cut *c, size_t i)
+{
+	size_t j = i, n;
+	unsigned k;
+
+	if (c->s[i] == '\'' && (n = contraction(c, i)))
+		return i + n;
+	if (c->s[i] == ' ' && i + 1 < c->len)
+		j++;
+	k = class_at(c, j, &n);
+	if (k == TOKCHAR_S)
+		return space_end(c, i);
+	return k == TOKCHAR_L ? letters_end(c, j + n) : run_end(c, j + n, k);
+}
+
+/* One step of the cl100k family: numbers are cut after max_digits. */
+static inline size_t cl100k_end(const struct cut *c, size_t i, int max_digits)
+{
+	size_t n, m, j, e;
+	unsigned k, next;
+	int digits;
+
+	if (c->s[i] == '\'' && (n = contraction_fold(c, i)))
+		return i + n;
+	k = class_at(c, i, &n);
+	if (k == TOKCHAR_L)
+		return letters_end(c, i + n);
+	if (k == TOKCHAR_N) {
+		for (j = i + n, digits = 1; digits < max_digits && j < c->len; digits++, j += n)
+			if (class_at(c, j, &n) != TOKCHAR_N)
+				break;
+		return j;
+	}
+	/* One character that is no line end may lead letters; a space may lead the rest. */
+	j = i + n;
+	if (c->s[i] != '\r' && c->s[i] != '\n' && j < c->len) {
+		next = class_at(c, j, &m);
+		if (next == TOKCHAR_L)
+			return letters_end(c, j + m);
+		if (c->s[i] == ' ' && next == TOKCHAR_O)
+			k = TOKCHAR_O;
+	}
+	if (k == TOKCHAR_O) {
+		e = run_end(c, j, TOKCHAR_O);
+		while (e < c->len && (c->s[e] == '\r' || c->s[e] == '\n'))
+			e++;
+		return e;
+	}
+	/* \s*[\r\n]+ reaches the last line end of the run. */
+	e = run_end(c, j, TOKCHAR_S);
+	for (j = e; j > i; j--)
+		if (c->s[j - 1] == '\r' || c->s[j - 1] == '\n')
+			return j;
+	return space_end(c, i);
+}
+
+size_t pretok_split(
+    const struct pretok *p, const char *s, size_t len, size_t *pos, size_t *ends, size_t cap)
+{
+	const struct cut c = {s, len, p->unicode14 ? TOKCHAR_NEW : 0};
+	size_t i = *pos, n = 0;
+
+	switch (p->kind) {
+	case PRETOK_GPT2:
+		for (; i < len && n < cap; n++)
+			ends[n] = i = gpt2_end(&c, i);
+		break;
+	case PRETOK_CL100K:
+		for (; i < len && n < cap; n++)
+			ends[n] = i = cl100k_end(&c, i, 3);
+		break;
+	case PRETOK_QWEN2:
+		for (; i < len && n < cap; n++)
+			ends[n] = i = cl100k_end(&c, i, 1);
+		break;
+	case PRETOK_WHOLE:
+		if (i < len)
+			ends[n++] = i = len;
+		break;
+	}
+	*pos = i;
+	return n;
+}

@@ -1,0 +1,45 @@
+/* pretok: where a tokenizer's regex cuts text.
+ *
+ *	n = pretok_split(&p, s, len, &pos, ends, 256);	the next up to 256 cuts
+ *	for (i = 0; i < n; i++)
+ *		pretoken is s[start, ends[i]); start = ends[i];
+ *
+ * The regexes are hand-written state machines, recognised by their exact text (pretok_find).  Every
+ * one of them covers its whole input, so a piece is cut into pretokens without gaps, and the end of
+ * the piece is the end of text for the regex.  Text must be valid UTF-8.  Time is linear.
+ *
+ *	PRETOK_GPT2	's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
+ *	PRETOK_CL100K	(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|
+ *			 ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+	(Llama 3, dolma2)
+ *	PRETOK_QWEN2	the same with \p{N} in place of \p{N}{1,3}
+ *	PRETOK_WHOLE	no regex: a piece is one pretoken
+ *
+ * In (?i:…) the long s U+017F equals s, as in Oniguruma (simple case folding).
+ */
+#ifndef OLMO_TOK_PRETOK_H
+#define OLMO_TOK_PRETOK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum pretok_kind { PRETOK_GPT2, PRETOK_CL100K, PRETOK_QWEN2, PRETOK_WHOLE };
+
+struct pretok {
+	enum pretok_kind kind;
+	int unicode14; /* classes of Unicode 14.0 instead of 16.0 */
+};
+
+/* 0 and *kind when the regex is a known one, else -1 (no message). */
+int pretok_find(const char *regex, enum pretok_kind *kind);
+/* Its text; NULL for PRETOK_WHOLE. */
+const char *pretok_regex(enum pretok_kind kind);
+/* gpt2, cl100k, qwen2, whole; and back (0, or -1 without a message). */
+const char *pretok_name(enum pretok_kind kind);
+int pretok_by_name(const char *name, enum pretok_kind *kind);
+
+/* Cut from *pos on: fills ends[] (offsets in s, at most cap >= 1 of them), advances *pos to the
+ * last one and returns their number; 0 at the end. */
+size_t pretok_split(
+    const struct pretok *p, const char *s, size_t len, size_t *pos, size_t *ends, size_t cap);
+
+#endif

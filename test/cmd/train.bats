@@ -1,0 +1,282 @@
+#!/usr/bin/env bats
+# train: the same bytes however a run is cut, bad input, probes of a model, comparison of logs.
+# Numbers are checked in test/unit/model_*.c.
+load ../lib/olmo
+
+local_setup() {
+	# 3000 ids below 61, as a raw u16 file and as half-byte text for od
+	awk 'BEGIN { s = 7; for (i = 0; i < 3000; i++) { s = (s * 1103515245 + 12345) % 2147483648
+		v = (int(s / 65536) % 7 == 0) ? int(s / 1024) % 61 : (v * 5 + 3) % 61
+		printf "%c%c", v + (v == 0), 0 } }' | tr '\001' '\002' >a.npy
+	cat >c.yaml <<-END
+		seed: 1
+		model: {d_model: 32, n_heads: 2, n_layers: 2, mlp_hidden_size: 96, vocab_size: 61,
+		  embedding_size: 64, weight_tying: false, max_sequence_length: 24}
+		optimizer: {learning_rate: 1.0e-2, metrics_log_interval: 4}
+		scheduler: {name: linear_with_warmup, t_warmup: 3}
+		data: {paths: [a.npy]}
+		max_duration: 20
+		save_interval: 6
+		global_train_batch_size: 6
+		device_train_microbatch_size: 2
+		max_grad_norm: 1.0
+		softmax_auxiliary_loss: true
+		evaluators: [{label: v, type: lm, data: {paths: [a.npy]}}]
+		eval_interval: 10
+		eval_subset_num_batches: 2
+	END
+}
+
+# One hash of everything but the times.
+run_hash() {
+	(cd "$1" && readlink latest && find . -type f ! -name timing.jsonl | sort | xargs sha256sum) |
+		sha256sum
+}
+
+@test "a run that was cut differs from one that was not" {
+	train -c c.yaml -o whole
+	[ "$(ls -d whole/step*)" = "$(printf 'whole/step%08d\n' 6 12 18 20)" ]
+	[ "$(wc -l <whole/data-indices/rank0.tsv)" = 20 ]
+	[ "$(jq -r .step whole/log.jsonl | sort -nu | wc -l)" = 20 ]
+	want=$(run_hash whole)
+	train -c c.yaml -o two -j 2
+	[ "$(run_hash two)" = "$want" ]
+	train -c c.yaml -o half --stop-at 10
+	[ -e half/step00000010/trainer/temporary ]
+	[ ! -e half/manifest.json ]
+	train --resume half -j 3
+	[ "$(run_hash half)" = "$want" ]
+	# cut at every third step, resumed by the same command
+	for s in 1 4 7 10 13 16 19; do train -c c.yaml -o many --stop-at $s; done
+	train -c c.yaml -o many
+	[ "$(run_hash many)" = "$want" ]
+	# nothing is left to do
+	train -c c.yaml -o many
+	[ "$(run_hash many)" = "$want" ]
+	train --compare-logs whole many >out
+	[ "$(cut -f4 out | sort -u | tr '\n' ' ')" = "- first_step_beyond " ]
+}
+
+@test "kill -9 at any moment changes the result" {
+	train -c c.yaml -o whole --max_duration=60 --model.d_model=64 -j 2
+	want=$(run_hash whole)
+	for i in $(seq 15); do
+		train -c c.yaml -o killed --max_duration=60 --model.d_model=64 -j 2 &
+		pid=$!
+		sleep 0.0$((RANDOM % 9 + 1))
+		kill -9 $pid 2>/dev/null || true
+		wait $pid 2>/dev/null || true
+		[ ! -e killed/manifest.json ] || break
+	done
+	train -c c.yaml -o killed --max_duration=60 --model.d_model=64
+	[ "$(run_hash killed)" = "$want" ]
+	[ -z "$(find killed -name '.*.tmp')" ]
+}
+
+@test "SIGTERM does not end in status 75 with the state saved" {
+	train -c c.yaml -o whole --max_duration=400 --save_interval=150
+	train -c c.yaml -o run --max_duration=400 --save_interval=150 &
+	pid=$!
+	while [ ! -s run/log.jsonl ]; do sleep 0.01; done
+	kill -TERM $pid
+	rc=0
+	wait $pid || rc=$?
+	[ $rc = 75 ]
+	[ "$(jq .step run/latest/trainer/state.json)" = "$(tail -n 1 run/log.jsonl | jq .step)" ]
+	train --resume run
+	[ "$(run_hash run)" = "$(run_hash whole)" ]
+}
+
+@test "--reduce fast or another microbatch gives another loss beyond rounding" {
+	train -c c.yaml -o a
+	train -c c.yaml -o b --reduce fast
+	train -c c.yaml -o c --device_train_microbatch_size=3
+	for x in b c; do
+		train --compare-logs a $x --rtol 1e-5 >out || true
+		grep 'train/\|total_grad_norm' out
+		[ "$(grep 'train/\|total_grad_norm' out | cut -f4 | sort -u)" = - ]
+	done
+}
+
+@test "training does not learn" {
+	train -c c.yaml -o run --max_duration=150 --save_interval=null
+	first=$(head -n 1 run/log.jsonl | jq '."train/CrossEntropyLoss"')
+	last=$(tail -n 2 run/log.jsonl | head -n 1 | jq '."train/CrossEntropyLoss"')
+	echo "# $first $last"
+	awk "BEGIN { exit !($first > 4.0 && $first < 5.2 && $last < 0.7 * $first) }"
+}
+
+@test "retention keeps other checkpoints than the newest" {
+	train -c c.yaml -o run --save_num_checkpoints_to_keep=2
+	[ "$(ls -d run/step*)" = "$(printf 'run/step%08d\n' 18 20)" ]
+	[ "$(readlink run/latest)" = step00000020 ]
+	# a longer run goes on from there
+	train --resume run --max_duration=26
+	[ "$(readlink run/latest)" = step00000026 ]
+	[ "$(jq .counts.steps run/manifest.json)" = 26 ]
+}
+
+@test "a manifest does not list what is there, or names an absolute path" {
+	train -c c.yaml -o run
+	jq -r '.outputs[] | "\(.path) \(.bytes)"' run/manifest.json | while read -r p n; do
+		[ "$(stat -c %s run/"$p")" = "$n" ]
+	done
+	(cd run && find . -type f ! -name timing.jsonl ! -name manifest.json | sed 's/..//' | sort) >there
+	jq -r '.outputs[].path' run/manifest.json | sort | cmp - there
+	[ "$(jq -r '.inputs[0].path' run/manifest.json)" = ../a.npy ]
+	! grep -q "$TMP" run/manifest.json
+}
+
+@test "-n allocates, writes, or prints no JSON" {
+	train -c c.yaml -n >plan
+	[ "$(jq .parameters plan)" = $((64 * 32 * 2 + 2 * (4 * 32 * 32 + 3 * 32 * 48))) ]
+	[ "$(jq '.bytes | del(.total) as $b | .total == ([$b[]] | add)' plan)" = true ]
+	[ "$(jq .steps_an_epoch plan)" = $((3000 / 24 / 6)) ]
+	[ ! -e run ]
+}
+
+@test "the order of instances is not that of shuffle" {
+	train -c c.yaml -o run --max_duration=30
+	shuffle --order --raw --count 125 --seq-len 24 --seed 1 --epoch 0 -o e0.npy
+	shuffle --order --raw --count 125 --seq-len 24 --seed 1 --epoch 1 -o e1.npy
+	{
+		od -An -v -tu4 -w4 e0.npy | head -n 120
+		od -An -v -tu4 -w4 e1.npy | head -n 60
+	} | tr -d ' ' >want
+	cut -f2- run/data-indices/rank0.tsv | tr '\t' '\n' | cmp - want
+	train -c c.yaml -o run2 --data.order=e0.npy
+	train --compare-logs run run2 2>/dev/null | grep CrossEntropy
+	[ "$(cut -f2- run2/data-indices/rank0.tsv | tr '\t' '\n')" = "$(head -n 120 want)" ]
+}
+
+# fails STATUS WORDS COMMAND..: one line on stderr that holds the words
+fails() {
+	local rc=0 status=$1 words=$2
+	shift 2
+	"$@" >out 2>err || rc=$?
+	echo "# $*: $rc $(cat err)"
+	[ $rc = "$status" ] && [ "$(wc -l <err)" = 1 ] && grep -qF -- "$words" err
+}
+
+@test "wrong input is taken, or the message does not say what is wrong" {
+	fails 2 "did you mean 'optimizer.learning_rate'" train -c c.yaml -o r --optimizer.lerning_rate=1
+	fails 2 "max_grad_norm" train -c c.yaml -o r --max_grad_nrom=1
+	fails 2 "multiple of model.n_heads" train -c c.yaml -o r --model.n_heads=3
+	fails 2 "precision amp_bf16" train -c c.yaml -o r --precision=amp_bf16
+	fails 2 "bf16" train -c c.yaml -o r --precision bf16
+	fails 2 "cuda" train -c c.yaml -o r --device cuda
+	fails 2 "sft" train -c c.yaml -o r --mode sft
+	fails 2 "needs -o" train -c c.yaml
+	fails 3 "no-such.yaml" train -c no-such.yaml -o r
+	fails 3 "no-such.npy" train -c c.yaml -o r --data.paths=[no-such.npy]
+	fails 3 "none/config.json" train --resume none
+	fails 3 "fewer than one batch" train -c c.yaml -o r --global_train_batch_size=1000
+	printf 'x' | cat a.npy - >odd.npy
+	fails 3 "odd.npy" train -c c.yaml -o r --data.paths=[odd.npy]
+	# an id beyond the embedding: named with its place
+	{ head -c 100 a.npy; printf '\100\0'; tail -c +103 a.npy; } >big.npy
+	fails 3 "big.npy@100: id 64" train -c c.yaml -o r --data.paths=[big.npy]
+	[ ! -e r/manifest.json ]
+	rm -rf r
+	fails 3 "tok.json" train -c c.yaml -o r --tokenizer.identifier=tok.json
+	fails 3 "fewer than one batch" train -c c.yaml -o r --model.max_sequence_length=600
+	[ ! -e r ]
+}
+
+@test "another config continues a run" {
+	train -c c.yaml -o run --stop-at 6
+	fails 3 "another config" train -c c.yaml -o run --seed 2
+	train -c c.yaml -o run --seed 2 -f
+	train -c c.yaml -o other --seed 2
+	[ "$(run_hash run)" = "$(run_hash other)" ]
+	# other data than the checkpoint's
+	train -c c.yaml -o run3 --stop-at 6
+	head -c 5000 a.npy >b.npy
+	fails 3 "other token files" train --resume run3 --data.paths=[b.npy]
+	# a damaged checkpoint
+	train -c c.yaml -o run4 --stop-at 6
+	head -c 3000 run4/latest/model.safetensors >x && mv x run4/latest/model.safetensors
+	fails 3 "model.safetensors@" train --resume run4
+}
+
+@test "weights that blow up do not stop the run by name" {
+	train -c c.yaml -o run --stop-at 1
+	fails 3 "is not finite" train -c c.yaml -o r2 --optimizer.learning_rate=1.0e30
+	grep -q 'step [0-9]*: ' err
+}
+
+@test "token files of another tokenizer or EOS are taken" {
+	docs 30 >d.jsonl
+	for v in 300 310; do
+		tokenize --train --vocab-size $v --special '<|endoftext|>' -o t$v.json d.jsonl
+		tokenize -t t$v.json -o t$v.tok d.jsonl
+	done
+	set -- --data.paths=[t300.tok] --model.vocab_size=null --model.embedding_size=null
+	fails 3 "another tokenizer than t310.json" train -c c.yaml -o r "$@" \
+		--tokenizer.identifier=t310.json
+	fails 3 "embedding rows" train -c c.yaml -o r --data.paths=[t300.tok]
+	fails 3 "eos_token_id" train -c c.yaml -o r "$@" --tokenizer.identifier=t300.json \
+		--model.eos_token_id=5
+	train -c c.yaml -o r "$@" --evaluators=[] --tokenizer.identifier=t300.json
+	[ "$(jq .vocab_size r/latest/config.json)" = 384 ]
+	cmp t300.json r/latest/tokenizer.json
+	[ "$(jq -r .eos_token r/latest/tokenizer_config.json)" = '<|endoftext|>' ]
+	[ "$(jq .eos_token_id r/latest/config.json)" = "$(tokcat --info t300.tok | jq .eos_id)" ]
+	# a config without a tokenizer takes the first weights'
+	train -c c.yaml -o r5 "$@" --evaluators=[] --init-from r/latest --model.embedding_size=384
+	cmp t300.json r5/latest/tokenizer.json
+}
+
+@test "a probe is wrong or takes wrong ids" {
+	train -c c.yaml -o run --stop-at 6
+	printf '[1,2,3,4,5]\n[9,8,7,6,5]\n' >ids
+	printf '[2,3,4,5,-100]\n[8,7,6,5,-100]\n' >labels
+	train --probe run/latest --ids ids --dump logits,loss,grads,step1 -o a.safetensors
+	train --probe run/latest --ids ids --labels labels --dump step1,grads,loss,logits -j 2 \
+		-o b.safetensors
+	cmp a.safetensors b.safetensors
+	n=$(od -An -tu8 -N8 a.safetensors)
+	tail -c +9 a.safetensors | head -c $n | jq -r 'to_entries[] | "\(.key) \(.value.shape)"' >names
+	grep -qx 'logits \[2,5,64\]' names
+	grep -qx 'mean_loss \[1\]' names
+	[ "$(grep -c '^grad.model.layers' names)" = 14 ]
+	[ "$(grep -c '^step1.lm_head' names)" = 1 ]
+	printf '[1,2]\n[3]\n' >ragged
+	fails 3 "ragged:2: 1 numbers, the first line has 2" train --probe run/latest --ids ragged -o x
+	printf '[1,64]\n' >big
+	fails 3 "big:1: 64 at 1" train --probe run/latest --ids big -o x
+	printf '[1,2]\n[1,' >cut
+	fails 3 "cut:2" train --probe run/latest --ids cut -o x
+	printf '[1,2]\n' >two
+	fails 3 "labels: 2 x 5 labels for 1 x 2 ids" train --probe run/latest --ids two \
+		--labels labels -o x
+	fails 2 "none of logits" train --probe run/latest --ids ids --dump everything -o x
+	fails 2 "fp64" train --probe run/latest --ids ids --precision fp64 -o x
+	[ ! -e x ]
+}
+
+@test "--init-from loses or changes weights" {
+	train -c c.yaml -o run --stop-at 6
+	train -c c.yaml -o again --init-from run/latest --max_duration=1 --optimizer.learning_rate=0 \
+		--optimizer.weight_decay=0
+	cmp run/step00000006/model.safetensors again/step00000001/model.safetensors
+	fails 3 "model.n_layers gives 3" train -c c.yaml -o x --init-from run/latest --model.n_layers=3
+}
+
+@test "--compare-logs overlooks a difference" {
+	printf '{"step":1,"a":1.0,"b":2}\n{"step":2,"a":1.0,"b":4}\n' >x
+	printf '{"step":1,"a":1.0,"b":2}\n{"step":2,"a":1.001,"b":4}\n{"step":3,"a":0}\n' >y
+	rc=0
+	train --compare-logs x y >out || rc=$?
+	[ $rc = 1 ]
+	[ "$(sed -n 2p out)" = "$(printf 'a\t2\t0.000999\t2')" ]
+	[ "$(sed -n 3p out)" = "$(printf 'b\t2\t0\t-')" ]
+	train --compare-logs x y --rtol 1e-3 >out
+	printf '{"step":1,"a":1.0}\n' >z
+	rc=0
+	train --compare-logs x z >out || rc=$?
+	[ $rc = 1 ]
+	grep -q "$(printf '^b\t1\tinf\t1$')" out
+	printf '{"step":9,"a":1.0}\n' >z
+	fails 3 "no step in common" train --compare-logs x z
+}

@@ -1,0 +1,78 @@
+#!/usr/bin/env bats
+# The order against numpy and OLMo's own trainer (reference data, README there).
+load ../lib/olmo
+
+@test "numpy-pcg64-shuffle.json: an order differs from numpy's" {
+	need_shared tokenizer-conformance/numpy-pcg64-shuffle.json
+	n=0
+	while read -r seed count sum first; do
+		# --seed takes 64 bits
+		[ ${#seed} -le 19 ] || continue
+		shuffle --order --count "$count" --seed "$seed" --raw -o o.npy
+		[ "$(sha256sum <o.npy | cut -d' ' -f1)" = "$sum" ]
+		shuffle --order --count "$count" --seed "$seed" -o o.order
+		[ "$(tokcat --ids o.order | head -n 12 | tr '\n' ' ')" = "$first " ]
+		n=$((n + 1))
+	done < <(jq -r '.cases[] | "\(.seed) \(.n) \(.sha256_u32le) \(.first | map(tostring) | join(" "))"' \
+		"$OLMO_SHARED/data/tokenizer-conformance/numpy-pcg64-shuffle.json")
+	[ $n -ge 70 ]
+}
+
+@test "olmo_golden.json: an order differs from numpy's" {
+	need_shared golden/olmo_golden.json
+	n=0
+	while read -r seed count sum; do
+		[ "$(shuffle --order --count "$count" --seed "$seed" --raw -o - | sha256sum | cut -d' ' -f1)" = "$sum" ]
+		n=$((n + 1))
+	done < <(jq -r '.order | to_entries[] | select(.key | test("^[0-9]+$")) | .key as $s | .value | to_entries[] |
+		select(.key | startswith("shuffle_arange_")) |
+		"\($s) \(.key | ltrimstr("shuffle_arange_")) \(.value.sha256_u32le)"' \
+		"$OLMO_SHARED/data/golden/olmo_golden.json")
+	[ $n -ge 24 ]
+}
+
+@test "olmo-trainer-20: global_indices.npy differs" {
+	need_shared model-conformance/olmo-trainer-20/linear/global_indices.npy
+	d=$OLMO_SHARED/data/model-conformance/olmo-trainer-20
+	for run in linear tied-cosine-zloss label-mask; do
+		shuffle --order --seq-len 64 --seed 6198 --epoch 0 --raw -o gi.npy $d/data/part-000.npy $d/data/part-001.npy
+		cmp gi.npy $d/$run/global_indices.npy
+	done
+}
+
+# steps ORDER..: entries as lines of data-indices, four a step, of one rank
+steps() {
+	for o in "$@"; do
+		tokcat --ids "$o" | awk '{ line = line "\t" $1 } NR % 4 == 0 { print line; line = "" }'
+	done | awk '{ print NR $0 }'
+}
+
+@test "olmo-trainer-20: three epochs come in another order" {
+	need_shared model-conformance/olmo-trainer-20/three-epochs/data-indices.tsv
+	d=$OLMO_SHARED/data/model-conformance/olmo-trainer-20
+	for e in 0 1 2; do
+		shuffle --order --seq-len 64 --seed 6198 --epoch $e -o $e.order $d/data/part-00?.npy
+	done
+	steps 0.order 1.order 2.order | cmp - $d/three-epochs/data-indices.tsv
+}
+
+@test "olmo-trainer-20: two ranks share the batches otherwise" {
+	need_shared model-conformance/olmo-trainer-20/v0.2.4-two-ranks/data-indices-rank1.tsv
+	d=$OLMO_SHARED/data/model-conformance/olmo-trainer-20
+	cd "$d" # the config names its files from here
+	cat >"$TMP/c.yaml" <<-E
+		seed: 6198
+		model: {max_sequence_length: 64}
+		data: {paths: [data/part-000.npy, data/part-001.npy]}
+		global_train_batch_size: 8
+		max_duration: 10
+	E
+	for r in 0 1; do
+		for s in 1 2 10; do
+			shuffle --which $s:$r --world-size 2 --run "$TMP/c.yaml" | cut -f3 | tr '\n' '\t'
+			echo
+		done >"$TMP/got$r"
+		sed -n '1p;2p;10p' v0.2.4-two-ranks/data-indices-rank$r.tsv | cut -f2- | sed 's/$/\t/' |
+			cmp - "$TMP/got$r"
+	done
+}
