@@ -96,7 +96,8 @@ $O/bin/%: $O/cmd/%.o $$(call libs_of,$$(LAYERS_$$*))
 
 $O/%.o: %.c
 	@mkdir -p $(@D)
-	$(if $V,,@echo "  CC    $<";)$(CC) $(ALLC) $(if $(filter common/doc/%,$*),$(CPP_doc)) $(if $(filter %_avx2,$*),$(ISA_avx2)) \
+	$(if $V,,@echo "  CC    $<";)$(CC) $(ALLC) $(if $(filter common/doc/%,$*),$(CPP_doc)) \
+		$(if $(filter %_avx2,$*),$(ISA_avx2)) \
 		$(if $(filter %_avx512,$*),$(ISA_avx512)) -MMD -MP -c -o $@ $<
 
 $O/%.o: %.cpp

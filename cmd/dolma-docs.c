@@ -1,9 +1,9 @@
-/* dolma-docs: raw text becomes documents (olmo-documents(5)).
+/* dolma-docs: raw input of many kinds becomes documents (olmo-documents(5)).
  *
- * One file is one document (text, source), or one line is one (lines).  Ids are SOURCE/PATH, with the
- * path relative to --base, and :LINE for lines.  Ill-formed UTF-8 becomes U+FFFD and is counted. */
+ * The files are listed first; then batches of records go through a pipeline: read (one thread, in
+ * order), make text and rows (any thread), write (in order).  Ids are SOURCE/PATH, with the path
+ * relative to --base, and what tells the records of one file apart. */
 #include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,61 +11,64 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/opt.h"
+#include "base/pipe.h"
 #include "base/stats.h"
-#include "base/utf8.h"
+#include "doc/charset.h"
+#include "doc/htmltext.h"
 #include "doc/jscan.h"
-#include "io/in.h"
+#include "doc/reader.h"
 #include "io/manifest.h"
 #include "io/out.h"
 #include "io/seal.h"
 
-enum { FROM = OPT_LONG, SOURCE, BASE, ADDED, LICENSE, MAX_BYTES };
+enum { FROM = OPT_LONG, SOURCE, BASE, ADDED, LICENSE, MAX_BYTES, HUGE_PAGES, TABLES };
+enum { BATCH_RECS = 64, BATCH_BYTES = 256 << 10, BAD_SHOWN = 5 };
 
 static const struct opt own[] = {
-    {"from", FROM, "KIND", "what the input is: text, lines or source"},
+    {"from", FROM, "KIND",
+	"what the input is: text, lines, html, man, dictd, source, mbox, warc or mediawiki"},
     {"source", SOURCE, "NAME", "name of the source, written into every document"},
     {"base", BASE, "DIR", "ids are paths relative to DIR [.]"},
     {"added", ADDED, "DATE", "value of the field added [empty]"},
     {"license", LICENSE, "NAME", "value of metadata.license [none]"},
-    {"max-bytes", MAX_BYTES, "SIZE", "refuse a larger file or line [1G]"},
+    {"max-bytes", MAX_BYTES, "SIZE", "refuse a larger file, line or record [1G]"},
+    {"huge", HUGE_PAGES, NULL, "html, warc, mediawiki: lift libxml2's limits on nesting and size"},
+    {"wiki-tables", TABLES, NULL, "mediawiki: keep the text of tables' cells"},
     {0},
 };
 
 static const struct prog prog = {
     "dolma-docs",
-    "--from text|lines|source --source NAME [OPTIONS] [FILE|DIR..]",
+    "--from KIND --source NAME [OPTIONS] [FILE|DIR..]",
     "make documents of raw text",
     own,
 };
 
 struct docs {
 	const char *source, *base, *added, *license;
-	int lines, code;
-	uint64_t max_bytes;
+	int skip_bad;
+	const struct reader_kind *kind;
+	struct reader_opt opt;
+	/* input files, in order */
+	char **files;
+	size_t n_files, at;
+	struct reader *r;
+	/* output */
 	struct out *out;
 	struct manifest *m;
 	struct seal seal;
 	int sealing;
-	struct buf row, text;
+	uint64_t bad;
 };
 
-/* Append s with each ill-formed sequence replaced by U+FFFD; returns how many there were. */
-static uint64_t repair(struct buf *b, const char *s, size_t n)
-{
-	uint64_t bad = 0;
-	size_t at;
+struct batch {
+	size_t n;
+	struct rec rec[BATCH_RECS];
+	struct buf row[BATCH_RECS];
+	const char *path[BATCH_RECS];
+};
 
-	while (n && !utf8_valid(s, n, &at)) {
-		size_t skip = utf8_bad_len(s + at, n - at);
-
-		buf_add(b, s, at);
-		buf_str(b, "\xef\xbf\xbd");
-		s += at + skip, n -= at + skip;
-		bad++;
-	}
-	buf_add(b, s, n);
-	return bad;
-}
+/* --- rows ---------------------------------------------------------------------------------------- */
 
 /* The path as ids show it: without --base, without a leading "./". */
 static const char *id_path(const struct docs *d, const char *path)
@@ -79,113 +82,194 @@ static const char *id_path(const struct docs *d, const char *path)
 	return path;
 }
 
-/* The language of a source file by its suffix, or NULL. */
-static const char *language(const char *path)
-{
-	static const char *const by_suffix[][2] = {{".c", "c"}, {".h", "c"}, {".cpp", "c++"},
-	    {".cc", "c++"}, {".hpp", "c++"}, {".py", "python"}, {".go", "go"}, {".java", "java"},
-	    {".js", "javascript"}, {".ts", "typescript"}, {".pl", "perl"}, {".pm", "perl"},
-	    {".rs", "rust"}, {".sh", "shell"}, {".rb", "ruby"}, {".hs", "haskell"}, {".ml", "ocaml"},
-	    {".mk", "make"}, {".awk", "awk"}};
-	const char *dot = strrchr(path, '.');
-
-	for (size_t i = 0; dot && i < sizeof(by_suffix) / sizeof(*by_suffix); i++)
-		if (!strcmp(dot, by_suffix[i][0]))
-			return by_suffix[i][1];
-	return NULL;
-}
-
-static void put_field(struct buf *b, const char *name, const char *v)
+static void put_field(struct buf *b, const char *name, const char *v, size_t n)
 {
 	buf_printf(b, ",\"%s\":", name);
-	jstr_put(b, v, strlen(v));
+	jstr_put(b, v, n);
 }
 
-/* One document: id from path (and line, when not 0), text as it stands. */
-static int put_doc(struct docs *d, const char *path, uint64_t line, const char *s, size_t n)
+/* The document's line. */
+static void put_row(const struct docs *d, const char *path, const struct rec *rec, struct buf *b)
 {
-	struct buf *b = &d->row;
 	struct buf id = {0};
-	const char *lang = d->code ? language(path) : NULL;
-	uint64_t bad;
 
-	d->text.len = 0;
-	bad = repair(&d->text, s, n);
-	if (bad) {
-		stats_add("docs_repaired", 1);
-		stats_add("sequences_repaired", bad);
-	}
+	path = id_path(d, path);
 	buf_printf(&id, "%s/", d->source);
-	repair(&id, id_path(d, path), strlen(id_path(d, path)));
-	if (line)
-		buf_printf(&id, ":%llu", (unsigned long long)line);
-	b->len = 0;
+	charset_repair(path, strlen(path), &id);
+	buf_add(&id, rec->id.p, rec->id.len);
 	buf_str(b, "{\"id\":");
 	jstr_put(b, id.p, id.len);
-	buf_str(b, ",\"text\":");
-	jstr_put(b, d->text.p, d->text.len);
-	put_field(b, "source", d->source);
-	put_field(b, "added", d->added);
-	put_field(b, "created", "");
-	buf_printf(b, ",\"metadata\":{\"bytes\":%zu", d->text.len);
-	if (lang)
-		put_field(b, "language", lang);
+	put_field(b, "text", rec->text.p ? rec->text.p : "", rec->text.len);
+	put_field(b, "source", d->source, strlen(d->source));
+	put_field(b, "added", d->added, strlen(d->added));
+	put_field(b, "created", rec->created.p ? rec->created.p : "", rec->created.len);
+	buf_printf(b, ",\"metadata\":{\"bytes\":%zu", rec->text.len);
+	buf_add(b, rec->meta.p, rec->meta.len);
 	if (d->license)
-		put_field(b, "license", d->license);
+		put_field(b, "license", d->license, strlen(d->license));
 	buf_str(b, "}}\n");
 	buf_release(&id);
-	if (d->sealing)
-		seal_add(&d->seal, b->p, b->len, 1);
-	stats_add("docs_out", 1);
-	stats_add("bytes_text", d->text.len);
-	return out_write(d->out, b->p, b->len);
 }
 
-static int whole_file(struct docs *d, const char *path)
-{
-	struct buf b = {0};
-	struct filehash h;
-	int rc = in_slurp(path, d->max_bytes, &b, &h);
+/* --- the pipeline -------------------------------------------------------------------------------- */
 
-	if (!rc) {
-		manifest_input(d->m, "raw", path, &h);
-		stats_add("bytes_in", h.bytes);
-		rc = put_doc(d, path, 0, b.p ? b.p : "", b.len);
+static void file_done(void *arg, const char *path, const struct filehash *h)
+{
+	struct docs *d = arg;
+
+	manifest_input(d->m, "raw", path, h);
+	stats_add("bytes_in", h->bytes);
+}
+
+/* One record into the batch: 1, 0 when there are no more, -1. */
+static int read_one(struct docs *d, struct batch *b)
+{
+	while (d->r || d->at < d->n_files) {
+		int rc;
+
+		if (!d->r && !(d->r = reader_open(d->kind, d->files[d->at], &d->opt)))
+			return -1;
+		rc = reader_next(d->r, &b->rec[b->n]);
+		if (rc > 0) {
+			b->path[b->n++] = d->files[d->at];
+			return 1;
+		}
+		reader_close(d->r, rc == 0, file_done, d);
+		d->r = NULL;
+		d->at++;
+		if (rc < 0)
+			return -1;
 	}
-	buf_release(&b);
-	return rc;
+	return 0;
 }
 
-static int each_line(struct docs *d, const char *path)
+static int read_batch(void *ctx, void *item, int worker)
 {
-	struct in *in = in_open(path);
-	struct filehash h;
-	char *line;
-	size_t len;
+	struct docs *d = ctx;
+	struct batch *b = item;
+	size_t bytes = 0;
+	int rc = 1;
+
+	(void)worker;
+	b->n = 0;
+	while (b->n < BATCH_RECS && bytes < BATCH_BYTES && (rc = read_one(d, b)) > 0)
+		bytes += b->rec[b->n - 1].raw.len;
+	return rc < 0 ? -1 : b->n > 0;
+}
+
+static int convert_batch(void *ctx, void *item, int worker)
+{
+	const struct docs *d = ctx;
+	struct batch *b = item;
+
+	(void)worker;
+	for (size_t i = 0; i < b->n; i++) {
+		b->row[i].len = 0;
+		reader_convert(d->kind, &d->opt, &b->rec[i]);
+		if (b->rec[i].state == REC_DOC)
+			put_row(d, b->path[i], &b->rec[i], &b->row[i]);
+	}
+	return 0;
+}
+
+static void left_out(const struct rec *rec)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "skipped_%s", rec->reason);
+	stats_add(name, 1);
+	note("%.*s: left out: %s", (int)rec->where.len, rec->where.p ? rec->where.p : "",
+	    rec->reason);
+}
+
+/* A malformed record: the end, or one of those that --skip-bad counts. */
+static int malformed(struct docs *d, const struct rec *rec)
+{
+	if (!d->skip_bad) {
+		err_set("%s", rec->message.p);
+		return -1;
+	}
+	stats_add("docs_bad", 1);
+	if (d->bad++ < BAD_SHOWN)
+		warn("%s: left out", rec->message.p);
+	return 0;
+}
+
+static int write_batch(void *ctx, void *item, int worker)
+{
+	struct docs *d = ctx;
+	struct batch *b = item;
+	uint64_t n = 0, text = 0;
+
+	(void)worker;
+	for (size_t i = 0; i < b->n; i++) {
+		const struct rec *rec = &b->rec[i];
+
+		if (rec->state == REC_SKIP)
+			left_out(rec);
+		else if (rec->state == REC_BAD && malformed(d, rec) < 0)
+			return -1;
+		if (rec->state != REC_DOC)
+			continue;
+		n++;
+		text += rec->text.len;
+		if (rec->repaired) {
+			stats_add("docs_repaired", 1);
+			stats_add("sequences_repaired", rec->repaired);
+		}
+		if (rec->unknown)
+			stats_add(rec->unknown_what, rec->unknown);
+		if (d->sealing)
+			seal_add(&d->seal, b->row[i].p, b->row[i].len, 1);
+		if (out_write(d->out, b->row[i].p, b->row[i].len) < 0)
+			return -1;
+	}
+	stats_add("docs_out", n);
+	stats_add("bytes_text", text);
+	return 0;
+}
+
+static int run(struct docs *d, int threads)
+{
+	static const struct pipe_stage st[] = {
+	    {"read", read_batch, 1}, {"convert", convert_batch, 0}, {"write", write_batch, 1}};
+	size_t n = 2 * (size_t)threads + 2;
+	struct batch *batches = xcalloc(n, sizeof(*batches));
+	void **items = xcalloc(n, sizeof(*items));
 	int rc;
 
-	if (!in)
-		return -1;
-	while ((rc = in_line(in, &line, &len)) > 0) {
-		if (len > d->max_bytes) {
-			err_set("%s:%llu: line of %zu bytes is longer than --max-bytes", in_name(in),
-			    (unsigned long long)in_lineno(in), len);
-			rc = -1;
-			break;
+	for (size_t i = 0; i < n; i++)
+		items[i] = &batches[i];
+	rc = pipe_run(threads, st, 3, items, n, d);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < BATCH_RECS; k++) {
+			rec_release(&batches[i].rec[k]);
+			buf_release(&batches[i].row[k]);
 		}
-		if (!len)
-			stats_add("lines_empty", 1);
-		else if (put_doc(d, path, in_lineno(in), line, len) < 0) {
-			rc = -1;
-			break;
-		}
-	}
-	in_close(in, &h);
-	if (rc == 0) {
-		manifest_input(d->m, "raw", path, &h);
-		stats_add("bytes_in", h.bytes);
-	}
+	free(items);
+	free(batches);
+	reader_close(d->r, 0, NULL, NULL);
 	return rc;
+}
+
+/* --- which files --------------------------------------------------------------------------------- */
+
+static void add_file(struct docs *d, const char *path)
+{
+	size_t k = d->n_files;
+
+	if (!(k & (k - 1)))
+		d->files = xreallocarray(d->files, k ? 2 * k : 1, sizeof(*d->files));
+	d->files[d->n_files++] = xstrdup(path);
+}
+
+static void pass_over(const char *path, const char *reason)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "files_passed_%s", reason);
+	stats_add(name, 1);
+	note("%s: passed over: %s", path, reason);
 }
 
 static int by_name(const void *a, const void *b)
@@ -206,7 +290,7 @@ static int list_dir(const char *path, char ***names, size_t *n)
 		return -1;
 	}
 	while ((e = readdir(dir)))
-		if (e->d_name[0] != '.') {
+		if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..")) {
 			if (!(k & (k - 1)))
 				v = xreallocarray(v, k ? 2 * k : 1, sizeof(*v));
 			v[k++] = xstrdup(e->d_name);
@@ -218,27 +302,50 @@ static int list_dir(const char *path, char ***names, size_t *n)
 	return 0;
 }
 
-/* A file, or every file below a directory in order of path. */
-static int visit(struct docs *d, const char *path)
+static int visit_dir(struct docs *d, const char *path);
+
+/* One entry of a directory. */
+static int visit_entry(struct docs *d, const char *path, const char *name)
 {
 	struct stat st;
+	int link, wanted;
+
+	if (name[0] == '.')
+		return pass_over(path, "hidden"), 0;
+	if (lstat(path, &st) < 0) {
+		err_sys("cannot open '%s'", path);
+		return -1;
+	}
+	link = S_ISLNK(st.st_mode);
+	if (link && stat(path, &st) < 0)
+		return pass_over(path, "dangling_link"), 0;
+	if (S_ISDIR(st.st_mode))
+		return link ? (pass_over(path, "directory_link"), 0) : visit_dir(d, path);
+	if (!S_ISREG(st.st_mode))
+		return pass_over(path, "not_a_file"), 0;
+	wanted = d->kind->wants(name);
+	if (!wanted)
+		pass_over(path, "other_kind");
+	else if (wanted == 1 && link && d->kind->skip_links)
+		pass_over(path, "link");
+	else if (wanted == 1)
+		add_file(d, path);
+	return 0;
+}
+
+static int visit_dir(struct docs *d, const char *path)
+{
 	char **names;
 	size_t n;
 	int rc = 0;
 
-	if (strcmp(path, "-") && stat(path, &st) < 0) {
-		err_sys("cannot open '%s'", path);
-		return -1;
-	}
-	if (!strcmp(path, "-") || !S_ISDIR(st.st_mode))
-		return d->lines ? each_line(d, path) : whole_file(d, path);
 	if (list_dir(path, &names, &n) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
 		char *p = xasprintf("%s/%s", path, names[i]);
 
 		if (!rc)
-			rc = visit(d, p);
+			rc = visit_entry(d, p, names[i]);
 		free(p);
 		free(names[i]);
 	}
@@ -246,20 +353,44 @@ static int visit(struct docs *d, const char *path)
 	return rc;
 }
 
+/* An operand: a file of any name, or every file below a directory in order of path. */
+static int visit(struct docs *d, const char *path)
+{
+	struct stat st;
+
+	if (!strcmp(path, "-"))
+		return add_file(d, path), 0;
+	if (stat(path, &st) < 0) {
+		err_sys("cannot open '%s'", path);
+		return -1;
+	}
+	if (S_ISDIR(st.st_mode))
+		return visit_dir(d, path);
+	return add_file(d, path), 0;
+}
+
+/* --- the program --------------------------------------------------------------------------------- */
+
 static int finish(struct docs *d, const struct opts *o)
 {
 	struct filehash h;
+	struct buf b = {0};
 	const char *out = o->out && strcmp(o->out, "-") ? o->out : NULL;
+	int rc = 0;
 
+	if (d->bad)
+		warn("%llu malformed records were left out", (unsigned long long)d->bad);
 	if (d->sealing) {
-		d->row.len = 0;
-		seal_line(&d->seal, &d->row);
-		if (out_write(d->out, d->row.p, d->row.len) < 0)
-			return -1;
+		seal_line(&d->seal, &b);
+		rc = out_write(d->out, b.p, b.len);
+		buf_release(&b);
 	}
-	if (out_commit(d->out, &h) < 0)
+	if (rc < 0)
 		return -1;
+	rc = out_commit(d->out, &h);
 	d->out = NULL;
+	if (rc < 0)
+		return -1;
 	manifest_output(d->m, "documents", out ? out : "-", &h);
 	manifest_counters(d->m);
 	if (out && manifest_write_for(d->m, out) < 0)
@@ -267,9 +398,20 @@ static int finish(struct docs *d, const struct opts *o)
 	return o->manifest ? manifest_write(d->m, o->manifest) : 0;
 }
 
+static void note_options(const struct docs *d, const struct opts *o)
+{
+	manifest_opt_str(d->m, "from", d->kind->name);
+	manifest_opt_str(d->m, "source", d->source);
+	manifest_opt_str(d->m, "added", d->added);
+	manifest_opt_str(d->m, "license", d->license);
+	manifest_opt_bool(d->m, "huge", d->opt.huge);
+	manifest_opt_bool(d->m, "wiki_tables", d->opt.wiki_tables);
+	manifest_opt_bool(d->m, "skip_bad", o->skip_bad);
+}
+
 int main(int argc, char **argv)
 {
-	struct docs d = {.base = ".", .added = "", .max_bytes = 1u << 30};
+	struct docs d = {.base = ".", .added = "", .opt.max_bytes = 1u << 30};
 	struct opts o;
 	const char *arg, *from = NULL;
 	int k, rc = 0;
@@ -277,39 +419,57 @@ int main(int argc, char **argv)
 	opts_init(&o, &prog, argc, argv);
 	while ((k = opts_next(&o, &arg)))
 		switch (k) {
-		case FROM: from = arg; break;
-		case SOURCE: d.source = arg; break;
-		case BASE: d.base = arg; break;
-		case ADDED: d.added = arg; break;
-		case LICENSE: d.license = arg; break;
-		case MAX_BYTES: d.max_bytes = opt_size("max-bytes", arg); break;
+		case FROM:
+			from = arg;
+			break;
+		case SOURCE:
+			d.source = arg;
+			break;
+		case BASE:
+			d.base = arg;
+			break;
+		case ADDED:
+			d.added = arg;
+			break;
+		case LICENSE:
+			d.license = arg;
+			break;
+		case MAX_BYTES:
+			d.opt.max_bytes = opt_size("max-bytes", arg);
+			break;
+		case HUGE_PAGES:
+			d.opt.huge = 1;
+			break;
+		case TABLES:
+			d.opt.wiki_tables = 1;
+			break;
 		}
 	if (!from || !d.source)
 		die_usage("--from KIND and --source NAME are needed");
-	if (strcmp(from, "text") && strcmp(from, "lines") && strcmp(from, "source"))
-		die_usage("--from %s: this version reads text, lines and source", from);
-	d.lines = !strcmp(from, "lines");
-	d.code = !strcmp(from, "source");
+	d.kind = reader_kind(from);
+	if (!d.kind)
+		die_usage("--from %s: it reads %s", from, reader_kinds());
+	d.skip_bad = o.skip_bad;
+	if (!o.n_files)
+		add_file(&d, "-");
+	for (size_t i = 0; i < o.n_files; i++)
+		if (visit(&d, o.files[i]) < 0)
+			die_err();
 	if (o.dry_run) {
-		for (size_t i = 0; i < o.n_files; i++)
-			printf("%s\n", o.files[i]);
+		for (size_t i = 0; i < d.n_files; i++)
+			printf("%s\n", d.files[i]);
 		return opts_end(&o, EXIT_DONE);
 	}
 	out_signals();
+	htmltext_init();
 	d.m = manifest_new("dolma-docs");
-	manifest_opt_str(d.m, "from", from);
-	manifest_opt_str(d.m, "source", d.source);
-	manifest_opt_str(d.m, "added", d.added);
-	manifest_opt_str(d.m, "license", d.license);
+	note_options(&d, &o);
 	d.sealing = o.seal;
 	seal_init(&d.seal);
 	d.out = out_open(o.out, OUT_HASH);
 	if (!d.out)
 		die_err();
-	if (!o.n_files)
-		rc = visit(&d, "-");
-	for (size_t i = 0; i < o.n_files && !rc; i++)
-		rc = visit(&d, o.files[i]);
+	rc = run(&d, o.threads);
 	if (!rc)
 		rc = finish(&d, &o);
 	if (d.out)
@@ -317,8 +477,9 @@ int main(int argc, char **argv)
 	if (rc)
 		die_err();
 	seal_release(&d.seal);
-	buf_release(&d.row);
-	buf_release(&d.text);
 	manifest_free(d.m);
+	for (size_t i = 0; i < d.n_files; i++)
+		free(d.files[i]);
+	free(d.files);
 	return opts_end(&o, EXIT_DONE);
 }

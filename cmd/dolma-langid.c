@@ -98,9 +98,9 @@ static int one_rule(struct langid *c, const char *name)
 static void name_rules(struct langid *c)
 {
 	for (size_t i = 0; i < c->n; i++)
-		c->rule[i].tagger = c->first_bytes
-					? xasprintf("%s_first%zu", c->rule[i].rule->name, c->first_bytes)
-					: xstrdup(c->rule[i].rule->name);
+		c->rule[i].tagger = c->first_bytes ? xasprintf("%s_first%zu",
+							 c->rule[i].rule->name, c->first_bytes)
+						   : xstrdup(c->rule[i].rule->name);
 }
 
 static void *worker_new(void *ctx)
@@ -184,11 +184,21 @@ int main(int argc, char **argv)
 	opts_init(&o, &prog, argc, argv);
 	while ((k = opts_next(&o, &arg)))
 		switch (k) {
-		case 'm': model = arg; break;
-		case 't': rules = arg; break;
-		case LEVEL: level = arg; break;
-		case FIRST: c.first_bytes = opt_size("first-bytes", arg); break;
-		case DOCRUN_ATTRIBUTES: c.sidecar = arg; break;
+		case 'm':
+			model = arg;
+			break;
+		case 't':
+			rules = arg;
+			break;
+		case LEVEL:
+			level = arg;
+			break;
+		case FIRST:
+			c.first_bytes = opt_size("first-bytes", arg);
+			break;
+		case DOCRUN_ATTRIBUTES:
+			c.sidecar = arg;
+			break;
 		}
 	if (!model)
 		die_usage("-m MODEL is needed: a fastText language model such as lid.176.ftz");
@@ -197,7 +207,8 @@ int main(int argc, char **argv)
 	if (rules)
 		each_name(&c, rules, one_rule, "-t %s: no such rule; see dolma-langid(1)");
 	else
-		each_name(&c, level ? level : "doc", one_level, "--level %s: doc or para is expected");
+		each_name(
+		    &c, level ? level : "doc", one_level, "--level %s: doc or para is expected");
 	name_rules(&c);
 	r.sidecar = c.sidecar;
 	r.m = new_manifest(&c);

@@ -168,7 +168,8 @@ static int open_inputs(struct quality *q, struct manifest *m, const char *words)
 
 	for (size_t i = 0; i < q->n_models; i++) {
 		q->model[i].ft = ft_load(q->model[i].path);
-		if (!q->model[i].ft || manifest_input_file(m, q->model[i].name, q->model[i].path) < 0)
+		if (!q->model[i].ft ||
+		    manifest_input_file(m, q->model[i].name, q->model[i].path) < 0)
 			return -1;
 	}
 	if (!words)
@@ -188,8 +189,9 @@ static struct manifest *new_manifest(const struct quality *q)
 	for (size_t i = 0; i < q->n_taggers; i++)
 		json_array_append_new(names, json_string(q->tagger[i]->name));
 	for (size_t i = 0; i < q->n_models; i++)
-		json_array_append_new(names,
-		    json_sprintf("%s:%s", q->model[i].paragraphs ? "ft-para" : "ft", q->model[i].name));
+		json_array_append_new(
+		    names, json_sprintf("%s:%s", q->model[i].paragraphs ? "ft-para" : "ft",
+			       q->model[i].name));
 	manifest_opt_json(m, "taggers", names);
 	return m;
 }
@@ -209,11 +211,21 @@ int main(int argc, char **argv)
 	opts_init(&o, &prog, argc, argv);
 	while ((k = opts_next(&o, &arg)))
 		switch (k) {
-		case 't': add_taggers(&q, arg); break;
-		case 'm': add_model(&q, arg); break;
-		case DOCRUN_ATTRIBUTES: q.sidecar = arg; break;
-		case NAUGHTY: words = arg; break;
-		case LIST: listing = 1; break;
+		case 't':
+			add_taggers(&q, arg);
+			break;
+		case 'm':
+			add_model(&q, arg);
+			break;
+		case DOCRUN_ATTRIBUTES:
+			q.sidecar = arg;
+			break;
+		case NAUGHTY:
+			words = arg;
+			break;
+		case LIST:
+			listing = 1;
+			break;
 		}
 	if (listing)
 		return opts_end(&o, list());

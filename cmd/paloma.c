@@ -2,7 +2,6 @@
 #include <dirent.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "base/stats.h"
 #include "doc/jscan.h"
 #include "eval/ppl.h"
+#include "eval/ppl_report.h"
 #include "io/conf.h"
 #include "io/in.h"
 #include "io/manifest.h"
@@ -212,29 +212,6 @@ static const char *string_or(struct jspan v, const char * or, struct buf *b)
 	return buf_cstr(b);
 }
 
-/* A tab, newline, carriage return or backslash in a field as \t, \n, \r, \\. */
-static void put_field(struct buf *b, const char *s)
-{
-	for (; *s != '\0'; s++)
-		switch (*s) {
-		case '\t':
-			buf_str(b, "\\t");
-			break;
-		case '\n':
-			buf_str(b, "\\n");
-			break;
-		case '\r':
-			buf_str(b, "\\r");
-			break;
-		case '\\':
-			buf_str(b, "\\\\");
-			break;
-		default:
-			buf_chr(b, *s);
-			break;
-		}
-}
-
 static void put_windows(const struct paloma *p, struct buf *b)
 {
 	struct ppl_window w;
@@ -244,12 +221,6 @@ static void put_windows(const struct paloma *p, struct buf *b)
 	for (done = 0; ppl_window(p->ids.n, p->max_len, p->disjoint, done, &w); done += w.n)
 		buf_printf(b, "%s%zu:%zu:%zu", done == 0 ? "" : ";", w.start, w.n, w.ctx);
 	buf_chr(b, '\n');
-}
-
-static void put_sum(struct buf *b, const struct ppl_sum *s)
-{
-	buf_printf(b, "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64, s->tokens, s->bytes,
-	    s->chars, s->words);
 }
 
 /* The row of a document is ready but for its log-likelihood. */
@@ -303,7 +274,7 @@ static int parse(struct paloma *p, struct jscan *j, const char *line, size_t len
 	if (encoder_add(p->encoder, p->text.p, p->text.len, &p->ids) < 0)
 		return -1;
 	if (j->f[J_ID].p != NULL && jspan_type(j->f[J_ID]) == JT_STRING)
-		put_field(&p->line, string_or(j->f[J_ID], "", &p->name));
+		ppl_report_field(&p->line, string_or(j->f[J_ID], "", &p->name));
 	else
 		buf_printf(&p->line, "%s:%" PRIu64, where, lineno);
 	return 0;
@@ -325,11 +296,11 @@ static int add_document(struct paloma *p, const struct jscan *j, const struct in
 	if (p->list != NULL) {
 		s.tokens = p->ids.n;
 		buf_chr(&p->line, '\t');
-		put_field(&p->line, source);
+		ppl_report_field(&p->line, source);
 		buf_chr(&p->line, '\t');
-		put_field(&p->line, domain);
+		ppl_report_field(&p->line, domain);
 		buf_printf(&p->line, "\t%s", in->split);
-		put_sum(&p->line, &s);
+		ppl_report_counts(&p->line, &s);
 		push_pending(p, &p->line);
 	}
 	return ppl_add(p->ppl, p->ids.p, p->ids.n, r, p->n_doc++, document_done, p);
@@ -506,120 +477,12 @@ static void load_model(struct paloma *p)
 
 /* -- results ------------------------------------------------------------------------------- */
 
-static void put_f64(struct buf *b, double v)
-{
-	if (isnan(v))
-		buf_str(b, "nan");
-	else
-		buf_f64(b, v, 1);
-}
-
-static void put_table(const struct paloma *p, struct buf *b)
-{
-	size_t i;
-
-	buf_str(b, "source\tdomain\tsplit\tdocs\ttokens\tbytes\tchars\twords\tsum_ll\tbpb\tppl\n");
-	for (i = 0; i < p->table.n; i++) {
-		const struct ppl_row *r = p->table.row[i];
-
-		put_field(b, r->source);
-		buf_chr(b, '\t');
-		put_field(b, r->domain);
-		buf_printf(b, "\t%s\t%" PRIu64, r->split, r->sum.docs);
-		put_sum(b, &r->sum);
-		buf_chr(b, '\t');
-		buf_f64(b, r->sum.ll, 1);
-		buf_chr(b, '\t');
-		put_f64(b, ppl_bits_per_byte(&r->sum));
-		buf_chr(b, '\t');
-		put_f64(b, ppl_per_token(&r->sum));
-		buf_chr(b, '\n');
-	}
-}
-
-static json_t *real_or_null(double v)
-{
-	return isfinite(v) ? json_real(v) : json_null();
-}
-
-static json_t *sum_object(const struct ppl_sum *s)
-{
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:o, s:o, s:o, s:o, s:o}", "docs",
-	    (json_int_t)s->docs, "tokens", (json_int_t)s->tokens, "bytes", (json_int_t)s->bytes,
-	    "chars", (json_int_t)s->chars, "words", (json_int_t)s->words, "sum_ll", s->ll,
-	    "bits_per_byte", real_or_null(ppl_bits_per_byte(s)), "ppl_token",
-	    real_or_null(ppl_per_token(s)), "ppl_word",
-	    real_or_null(exp(-s->ll / (double)s->words)), "ppl_char",
-	    real_or_null(exp(-s->ll / (double)s->chars)), "ppl_byte",
-	    real_or_null(exp(-s->ll / (double)s->bytes)));
-}
-
-/* Mean over domains (or sources) of what each has; what has none is left out. */
-struct mean {
-	double bpb, ppl;
-	size_t n;
-};
-
-static void mean_add(struct mean *m, double bpb, double ppl)
-{
-	if (!isfinite(bpb) || !isfinite(ppl))
-		return;
-	m->bpb += bpb;
-	m->ppl += ppl;
-	m->n++;
-}
-
-static void set_mean(json_t *o, const struct mean *m, const char *of)
-{
-	json_object_set_new(o, of, json_integer((json_int_t)m->n));
-	json_object_set_new(o, "macro_bits_per_byte", real_or_null(m->bpb / (double)m->n));
-	json_object_set_new(o, "macro_ppl_token", real_or_null(m->ppl / (double)m->n));
-}
-
-/* Rows [i, *end) of one source; rows are sorted. */
-static json_t *source_object(
-    const struct ppl_table *t, size_t i, size_t *end, struct ppl_sum *total, struct mean *means)
-{
-	json_t *o, *domains = json_array();
-	struct ppl_sum sum = {0};
-	struct mean m = {0, 0, 0};
-	size_t k;
-
-	for (k = i; k < t->n && strcmp(t->row[k]->source, t->row[i]->source) == 0; k++) {
-		const struct ppl_row *r = t->row[k];
-		json_t *d = sum_object(&r->sum);
-
-		json_object_set_new(d, "domain", json_string(r->domain));
-		json_object_set_new(d, "split", json_string(r->split));
-		json_array_append_new(domains, d);
-		ppl_sum_add(&sum, &r->sum);
-		mean_add(&m, ppl_bits_per_byte(&r->sum), ppl_per_token(&r->sum));
-	}
-	o = sum_object(&sum);
-	set_mean(o, &m, "domains");
-	json_object_set_new(o, "by_domain", domains);
-	ppl_sum_add(total, &sum);
-	mean_add(means, m.bpb / (double)m.n, m.ppl / (double)m.n);
-	*end = k;
-	return o;
-}
-
 static char *metrics_json(const struct paloma *p)
 {
-	json_t *root = json_object(), *sources = json_object(), *total;
-	struct ppl_sum sum = {0};
-	struct mean means = {0, 0, 0};
+	json_t *root = json_object(), *sources, *total;
 	char hex[33], *text;
-	size_t i, end;
 
-	for (i = 0; i < p->table.n; i = end) {
-		const char *name = p->table.row[i]->source;
-
-		json_object_set_new(
-		    sources, name, source_object(&p->table, i, &end, &sum, &means));
-	}
-	total = sum_object(&sum);
-	set_mean(total, &means, "sources");
+	ppl_report_json(&p->table, &sources, &total);
 	h128_hex(tokenizer_identity(p->tokenizer), hex);
 	json_object_set_new(root, "tokenizer", json_string(hex));
 	json_object_set_new(root, "max_len", json_integer((json_int_t)p->max_len));
@@ -660,7 +523,7 @@ static void write_results(struct paloma *p)
 	char *json;
 
 	ppl_table_sort(&p->table);
-	put_table(p, &tsv);
+	ppl_report_tsv(&p->table, &tsv);
 	if (p->o.out != NULL) {
 		json = metrics_json(p);
 		if (json == NULL)

@@ -210,13 +210,16 @@ static void note_order(struct shuffle *s)
 	manifest_opt_int(s->m, "epoch", (int64_t)s->epoch);
 }
 
-static void note_inputs(struct shuffle *s, char **path, size_t n)
+/* The files of a list as they were read: standard input too. */
+static void note_inputs(struct shuffle *s, const struct tokfile_list *l, char **path)
 {
 	size_t i;
 
-	for (i = 0; i < n; i++)
-		if (manifest_input_file(s->m, "tokens", path[i]) < 0)
-			die_err();
+	for (i = 0; i < l->n_file; i++) {
+		struct filehash h = tokfile_file_hash(l->file[i]);
+
+		manifest_input(s->m, "tokens", path[i], &h);
+	}
 }
 
 static void write_manifest(struct shuffle *s)
@@ -270,6 +273,8 @@ static struct order_spec spec_of_files(struct shuffle *s)
 		die_err();
 	spec = order_spec(s, l->n_inst);
 	spec.list = tokfile_list_hash(l);
+	if (!s->o.dry_run)
+		note_inputs(s, l, s->o.files);
 	stats_add("tokens", l->n_tok);
 	tokfile_list_close(l);
 	return spec;
@@ -300,7 +305,6 @@ static void make_order(struct shuffle *s)
 	manifest_opt_int(s->m, "world_size", (int64_t)s->world);
 	manifest_opt_bool(s->m, "drop_last", s->drop_last);
 	manifest_opt_bool(s->m, "raw", s->raw);
-	note_inputs(s, s->o.files, s->o.n_files);
 	manifest_output(s->m, "order", out_path(s) == NULL ? "-" : out_path(s), &hash);
 	write_manifest(s);
 }
@@ -406,7 +410,7 @@ static void copy(struct shuffle *s)
 		note_order(s);
 	else if (manifest_input_file(s->m, "order", s->order_file) < 0)
 		die_err();
-	note_inputs(s, s->o.files, s->o.n_files);
+	note_inputs(s, u.list, s->o.files);
 	finish(s, rc, w);
 	order_free(o);
 	units_release(&u);
@@ -486,7 +490,8 @@ static void mix(struct shuffle *s)
 	w = create_or_die(s, &meta, 1);
 	rc = rearrange_mix(src, n, s->n_tok, s->o.seed, w);
 	note_sources(s, src, n);
-	note_inputs(s, (char **)path, n);
+	for (i = 0; i < n; i++)
+		note_inputs(s, src[i].units.list, (char **)&path[i]);
 	finish(s, rc, w);
 	for (i = 0; i < n; i++)
 		units_release(&src[i].units);

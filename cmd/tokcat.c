@@ -78,6 +78,7 @@ struct tokcat {
 	uint64_t a, b; /* A and B, N, or N and T */
 	const char *tokenizer_path;
 	struct tokenizer *tokenizer;
+	struct manifest *m; /* NULL: nobody asked for one */
 	struct out *out;
 	struct buf line;
 };
@@ -202,6 +203,12 @@ static void check_options(const struct tokcat *c)
 		die_usage("this form is several files: give it a name with -o");
 }
 
+/* NULL: standard output */
+static const char *out_path(const struct tokcat *c)
+{
+	return c->o.out == NULL || strcmp(c->o.out, "-") == 0 ? NULL : c->o.out;
+}
+
 /* -- opening ------------------------------------------------------------------------------- */
 
 /* What a headerless file is taken for. */
@@ -230,12 +237,24 @@ static struct tokfile *open_file(const struct tokcat *c, const char *path)
 	return c->raw ? tokfile_open_raw(path, &m) : tokfile_open_any(path, &m);
 }
 
+/* The whole file is hashed only where a manifest is written: a slice stays cheap. */
+static void note_input(const struct tokcat *c, const struct tokfile *t, const char *path)
+{
+	struct filehash h;
+
+	if (c->m == NULL)
+		return;
+	h = tokfile_file_hash(t);
+	manifest_input(c->m, "tokens", path, &h);
+}
+
 static struct tokfile *open_or_die(const struct tokcat *c, const char *path)
 {
 	struct tokfile *t = open_file(c, path);
 
 	if (t == NULL)
 		die_err();
+	note_input(c, t, path);
 	stats_add("files", 1);
 	stats_add("tokens", t->count);
 	return t;
@@ -316,7 +335,7 @@ static void show_order(struct tokcat *c, const char *path)
 	struct order *o = order_open(path);
 	uint64_t k;
 
-	if (o == NULL)
+	if (o == NULL || (c->m != NULL && manifest_input_file(c->m, "order", path) < 0))
 		die_err();
 	if (c->mode != IDS || c->slice != ALL)
 		die_usage("'%s' is an order file: only --info, --ids and --verify", path);
@@ -400,6 +419,8 @@ static void show_instance(struct tokcat *c, char **path, size_t n)
 
 	if (l == NULL)
 		die_err();
+	for (file = 0; file < n; file++)
+		note_input(c, l->file[file], path[file]);
 	if (c->a >= l->n_inst)
 		die_usage("the files have %" PRIu64 " instances of %" PRIu64
 			  " ids, there is no %" PRIu64,
@@ -462,7 +483,7 @@ static void info_order(struct tokcat *c, const char *path)
 	struct order *o = order_open(path);
 	struct buf *b = &c->line;
 
-	if (o == NULL)
+	if (o == NULL || (c->m != NULL && manifest_input_file(c->m, "order", path) < 0))
 		die_err();
 	put_name(b, path);
 	buf_printf(b, ",\"format\":\"olmo-order\",\"dtype\":\"u%d\"", (int)(8 * o->width));
@@ -616,24 +637,21 @@ static int verify_all(const struct tokcat *c)
 
 /* -- converting ---------------------------------------------------------------------------- */
 
-static void write_manifest(
-    const struct tokcat *c, struct manifest *m, const char *out, const char *input)
+static void write_manifest(const struct tokcat *c)
 {
-	if (strcmp(input, "-") != 0 && manifest_input_file(m, "tokens", input) < 0)
+	if (c->m == NULL)
+		return;
+	manifest_counters(c->m);
+	if (out_path(c) != NULL && manifest_write_for(c->m, out_path(c)) < 0)
 		die_err();
-	manifest_counters(m);
-	if (out != NULL && manifest_write_for(m, out) < 0)
+	if (c->o.manifest != NULL && manifest_write(c->m, c->o.manifest) < 0)
 		die_err();
-	if (c->o.manifest != NULL && manifest_write(m, c->o.manifest) < 0)
-		die_err();
-	manifest_free(m);
 }
 
 static void convert(const struct tokcat *c, const char *path)
 {
 	struct tokfile *t = open_or_die(c, path);
 	struct convert v = {.t = t, .meta = t->meta, .out = c->o.out};
-	struct manifest *m = manifest_new("tokcat");
 	size_t i;
 
 	if (strcmp(path, "-") != 0)
@@ -646,12 +664,12 @@ static void convert(const struct tokcat *c, const char *path)
 		die_err();
 	if (convert_write(&v, (enum convert_form)c->form) < 0)
 		die_err();
-	manifest_opt_str(m, "to", convert_name((enum convert_form)c->form));
-	manifest_opt_str(m, "dtype", v.meta.width == 2 ? "u16" : "u32");
-	for (i = 0; i < v.n; i++)
-		manifest_output(m, v.file[i].role, v.file[i].path, &v.file[i].hash);
-	write_manifest(
-	    c, m, c->o.out != NULL && strcmp(c->o.out, "-") != 0 ? c->o.out : NULL, path);
+	if (c->m != NULL) {
+		manifest_opt_str(c->m, "to", convert_name((enum convert_form)c->form));
+		manifest_opt_str(c->m, "dtype", v.meta.width == 2 ? "u16" : "u32");
+		for (i = 0; i < v.n; i++)
+			manifest_output(c->m, v.file[i].role, v.file[i].path, &v.file[i].hash);
+	}
 	convert_release(&v);
 	tokfile_close(t);
 }
@@ -680,10 +698,7 @@ static void each_file(struct tokcat *c)
 
 static void show_all(struct tokcat *c)
 {
-	struct manifest *m = manifest_new("tokcat");
-	const char *name = c->o.out != NULL && strcmp(c->o.out, "-") != 0 ? c->o.out : NULL;
 	struct filehash h;
-	size_t i;
 
 	c->out = out_open(c->o.out, OUT_HASH);
 	if (c->out == NULL)
@@ -691,12 +706,10 @@ static void show_all(struct tokcat *c)
 	each_file(c);
 	if (out_commit(c->out, &h) < 0)
 		die_err();
-	manifest_opt_str(m, "show", mode_name(c->mode));
-	manifest_output(m, mode_name(c->mode), name == NULL ? "-" : name, &h);
-	for (i = 0; i + 1 < c->o.n_files; i++)
-		if (manifest_input_file(m, "tokens", c->o.files[i]) < 0)
-			die_err();
-	write_manifest(c, m, name, c->o.files[i]);
+	if (c->m == NULL)
+		return;
+	manifest_opt_str(c->m, "show", mode_name(c->mode));
+	manifest_output(c->m, mode_name(c->mode), out_path(c) == NULL ? "-" : out_path(c), &h);
 }
 
 int main(int argc, char **argv)
@@ -721,12 +734,16 @@ int main(int argc, char **argv)
 		if (c.tokenizer == NULL)
 			die_err();
 	}
+	if (c.mode != VERIFY && (out_path(&c) != NULL || c.o.manifest != NULL))
+		c.m = manifest_new("tokcat");
 	if (c.mode == VERIFY)
 		status = verify_all(&c);
 	else if (c.mode == TO)
 		convert(&c, c.o.files[0]);
 	else
 		show_all(&c);
+	write_manifest(&c);
+	manifest_free(c.m);
 	tokenizer_free(c.tokenizer);
 	buf_release(&c.line);
 	return opts_end(&c.o, status);

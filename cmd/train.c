@@ -37,7 +37,7 @@ static const struct opt own[] = {
     {"stop-at", K_STOP_AT, "STEP", "stop there, with the state saved"},
     {"init-from", K_INIT, "DIR", "first weights: a Hugging Face directory"},
     {"mode", K_MODE, "NAME", "pretrain [pretrain]"}, {"device", K_DEVICE, "NAME", "cpu [cpu]"},
-    {"precision", K_PRECISION, "NAME", "fp32 [fp32]"},
+    {"precision", K_PRECISION, "NAME", "fp32, or fp64 for --probe [fp32]"},
     {"reduce", K_REDUCE, "NAME", "sum of microbatches: canonical or fast [canonical]"},
     {"probe", K_PROBE, "DIR", "write what the model in DIR computes for --ids"},
     {"ids", K_IDS, "FILE", "one JSON array of ids a line, equal lengths"},
@@ -149,8 +149,12 @@ static void check_names(const struct args *a)
 {
 	if (strcmp(a->device, "cpu") != 0)
 		die_usage("--device %s: not available, only cpu", a->device);
-	if (a->precision != NULL && strcmp(a->precision, "fp32") != 0)
-		die_usage("--precision %s: not available on device cpu, only fp32", a->precision);
+	int fp64 = a->precision != NULL && strcmp(a->precision, "fp64") == 0;
+
+	if (a->precision != NULL && strcmp(a->precision, "fp32") != 0 &&
+	    !(fp64 && a->probe != NULL))
+		die_usage("--precision %s: not available on device cpu, only fp32%s", a->precision,
+		    fp64 ? " (fp64 is for --probe)" : "");
 	if (strcmp(a->mode, "pretrain") != 0)
 		die_usage("--mode %s: not available, only pretrain", a->mode);
 }
@@ -211,6 +215,7 @@ static int probe(const struct args *a, const struct opts *o)
 	if (config_read(&c, j, a->config != NULL ? a->config : "(command line)") < 0)
 		die_usage("%s", err_msg());
 	p.config = &c;
+	p.fp64 = a->precision != NULL && strcmp(a->precision, "fp64") == 0;
 	if (probe_run(&p) < 0)
 		die_err();
 	config_release(&c);

@@ -164,7 +164,7 @@ struct kern_ops {
 	    const float *x, size_t ldx, const float *w, const float *b, size_t rows, size_t C,
 	    float eps);
 	/* dx = gradient, or dx = dx0 + gradient (dx0 has dx's stride and may be dx itself; NULL:
-	 * none); dx == dy is allowed. dw, db (C) accumulate over rows in order; NULL: not asked. */
+	 * none); dx == dy is allowed. dw, db (C) accumulate over rows in order; NULL: none. */
 	void (*norm_bwd)(struct kern *, enum kern_norm_kind, float *dx, size_t lddx,
 	    const float *dx0, float *dw, float *db, const float *dy, size_t lddy, const float *x,
 	    size_t ldx, const float *stat, const float *w, size_t rows, size_t C);
@@ -204,7 +204,7 @@ struct kern_ops {
 	/* ---- loss ---- */
 	void (*head)(struct kern *, const struct kern_head *);
 	/* logp[r] = log softmax(logits[r])[labels[r]], 0 where the label is negative; best as in
-	 * kern_head. lse, best may be NULL. Same bits as head on the same logits (logp = -loss). */
+	 * kern_head. lse, best may be NULL. Same bits as head on the same logits (-loss). */
 	void (*logp)(struct kern *, float *logp, float *lse, int32_t *best, const float *logits,
 	    size_t ld, const int32_t *labels, size_t rows, size_t V);
 

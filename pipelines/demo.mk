@@ -151,11 +151,11 @@ $(foreach k,doc para,\
   $(foreach s,$(SOURCES),$(foreach n,$(SHARDS),\
     $(eval $(call dedup_rule,$k,$s,$n,documents/$s/$n.jsonl.zst))\
     $(eval $(call mark_rule,$k,$s,$n)))))
-$(OUT)/keys/%.all.manifest.json: $$(call manifests,$$(KEYS_$$*))
-	@cd $(OUT) && dolma-dedup --merge -o keys/$*.all $(KEYS_$*)
-.SECONDEXPANSION:
-$(OUT)/keys/doc.all.manifest.json: $(call manifests,$(KEYS_doc))
-$(OUT)/keys/para.all.manifest.json: $(call manifests,$(KEYS_para))
+define merge_rule
+$(OUT)/keys/$1.all.manifest.json: $(call manifests,$(KEYS_$1))
+	@cd $(OUT) && dolma-dedup --merge -o keys/$1.all $(KEYS_$1)
+endef
+$(foreach k,doc para,$(eval $(call merge_rule,$k)))
 
 # --- the mix -------------------------------------------------------------------------------------
 $(OUT)/mix/manifest.json: $(OUT)/conf/mix.yaml $(call manifests,$(DOCS)) $(call manifests,$(ATTRS))

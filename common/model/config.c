@@ -468,6 +468,7 @@ static void read_scheduler(struct config *c, struct reader *r)
 	s->t_max = real(r, "scheduler.t_max", 0);
 	s->alpha_f = real(r, "scheduler.alpha_f", 0.1);
 	s->warmup_min_lr = real(r, "scheduler.warmup_min_lr", -1);
+	s->v024 = c->loss == CONFIG_MEAN;
 	s->clip_steps = real(r, "scheduler.grad_clip_warmup_steps", 0);
 	s->clip_factor = real(r, "scheduler.grad_clip_warmup_factor", 0);
 	if (s->clip_factor == 0)

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 #include "model/hf.h"
 #include "model/net.h"
 #include "model/optim.h"
+#include "model/ref64.h"
 #include "model/safetensors.h"
 
 #define CHUNK 64 /* rows of logits at a time */
@@ -162,15 +164,25 @@ static int read_batch(struct batch *b, const struct probe *p, size_t V)
 
 /* ---- output ------------------------------------------------------------------------------ */
 
+/* Results are fp32 (net, the kernels) or double (ref64); the arrays below have that element. */
 struct run {
 	const struct probe *p;
 	struct hf m;
-	struct net *net;
 	struct batch b;
-	float *grad, *w1; /* (n_float) or NULL */
-	float mean_loss, grad_norm;
+	struct net *net;   /* fp32 */
+	struct ref64 *ref; /* fp64 */
+	float *rope, *grad32, *w1_32;
+	double *w1_64;
+	enum safetensors_type type;
+	const void *loss, *grad, *w1;
+	double mean_loss, grad_norm;
 	struct safetensors_writer *out;
 };
+
+static int declare_one(struct run *r, const char *name, int dims, const size_t *shape)
+{
+	return safetensors_declare(r->out, name, r->type, dims, shape);
+}
 
 static int declare_tensors(struct run *r, const char *prefix)
 {
@@ -181,8 +193,7 @@ static int declare_tensors(struct run *r, const char *prefix)
 	for (size_t i = 0; rc == 0 && i < p->n; i++) {
 		b.len = 0;
 		buf_printf(&b, "%s.%s", prefix, p->t[i].name);
-		rc = safetensors_declare(
-		    r->out, buf_cstr(&b), SAFETENSORS_F32, p->t[i].dims, p->t[i].shape);
+		rc = declare_one(r, buf_cstr(&b), p->t[i].dims, p->t[i].shape);
 	}
 	buf_release(&b);
 	return rc;
@@ -195,41 +206,58 @@ static int declare(struct run *r)
 	int rc = 0;
 
 	if (what & PROBE_LOGITS)
-		rc = safetensors_declare(r->out, "logits", SAFETENSORS_F32, 3, shape);
+		rc = declare_one(r, "logits", 3, shape);
 	if (rc == 0 && what & PROBE_LOSS)
-		rc = safetensors_declare(r->out, "loss", SAFETENSORS_F32, 2, shape);
+		rc = declare_one(r, "loss", 2, shape);
 	if (rc == 0 && what & PROBE_LOSS)
-		rc = safetensors_declare(r->out, "mean_loss", SAFETENSORS_F32, 1, &one);
+		rc = declare_one(r, "mean_loss", 1, &one);
 	if (rc == 0 && what & PROBE_GRADS)
 		rc = declare_tensors(r, "grad");
 	if (rc == 0 && what & PROBE_GRADS)
-		rc = safetensors_declare(r->out, "grad_norm", SAFETENSORS_F32, 1, &one);
+		rc = declare_one(r, "grad_norm", 1, &one);
 	if (rc == 0 && what & PROBE_STEP1)
 		rc = declare_tensors(r, "step1");
 	return rc;
 }
 
+static int put(struct run *r, const void *x, size_t first, size_t n)
+{
+	size_t width = safetensors_width(r->type);
+
+	return safetensors_put(r->out, (const char *)x + first * width, n * width);
+}
+
+static int put_number(struct run *r, double v)
+{
+	float f = (float)v;
+
+	return r->type == SAFETENSORS_F64 ? put(r, &v, 0, 1) : put(r, &f, 0, 1);
+}
+
 static int put_logits(struct run *r)
 {
 	size_t rows = r->b.B * r->b.T, V = r->m.p->a.V;
-	float *x = xreallocarray(NULL, CHUNK * V, sizeof(*x));
+	float *x;
 	int rc = 0;
 
+	if (r->ref != NULL)
+		return put(r, r->ref->logits, 0, rows * V);
+	x = xreallocarray(NULL, CHUNK * V, sizeof(*x));
 	for (size_t at = 0; rc == 0 && at < rows; at += CHUNK) {
 		size_t n = rows - at < CHUNK ? rows - at : CHUNK;
 		net_logits(r->net, r->m.w, at, n, x);
-		rc = safetensors_put(r->out, x, n * V * sizeof(*x));
+		rc = put(r, x, 0, n * V);
 	}
 	free(x);
 	return rc;
 }
 
-static int put_tensors(struct run *r, const float *x)
+static int put_tensors(struct run *r, const void *x)
 {
 	const struct params *p = r->m.p;
 
 	for (size_t i = 0; i < p->n; i++)
-		if (safetensors_put(r->out, x + p->t[i].off, p->t[i].n * sizeof(*x)) < 0)
+		if (put(r, x, p->t[i].off, p->t[i].n) < 0)
 			return -1;
 	return 0;
 }
@@ -237,19 +265,18 @@ static int put_tensors(struct run *r, const float *x)
 static int put_all(struct run *r)
 {
 	unsigned what = r->p->what;
-	size_t rows = r->b.B * r->b.T;
 	int rc = 0;
 
 	if (what & PROBE_LOGITS)
 		rc = put_logits(r);
 	if (rc == 0 && what & PROBE_LOSS)
-		rc = safetensors_put(r->out, r->net->loss, rows * sizeof(float));
+		rc = put(r, r->loss, 0, r->b.B * r->b.T);
 	if (rc == 0 && what & PROBE_LOSS)
-		rc = safetensors_put(r->out, &r->mean_loss, sizeof(float));
+		rc = put_number(r, r->mean_loss);
 	if (rc == 0 && what & PROBE_GRADS)
 		rc = put_tensors(r, r->grad);
 	if (rc == 0 && what & PROBE_GRADS)
-		rc = safetensors_put(r->out, &r->grad_norm, sizeof(float));
+		rc = put_number(r, r->grad_norm);
 	if (rc == 0 && what & PROBE_STEP1)
 		rc = put_tensors(r, r->w1);
 	return rc;
@@ -267,68 +294,82 @@ static int write_out(struct run *r)
 	return safetensors_commit(r->out, NULL);
 }
 
-/* ---- computing --------------------------------------------------------------------------- */
+/* ---- computing: fp32 --------------------------------------------------------------------- */
 
-static void mean_loss(struct run *r)
+static double mean_loss(const struct run *r)
 {
 	double sum = 0;
 
 	for (size_t i = 0; i < r->b.B * r->b.T; i++)
 		sum += (double)r->net->loss[i];
-	r->mean_loss = r->b.n_label > 0 ? (float)(sum / (double)r->b.n_label) : 0;
+	return r->b.n_label > 0 ? sum / (double)r->b.n_label : 0;
 }
 
-static float *device_floats(struct run *r)
+static float *device_floats(struct run *r, size_t n)
 {
-	return r->m.k->op->alloc(r->m.k, r->m.p->n_float * sizeof(float));
+	return r->m.k->op->alloc(r->m.k, n * sizeof(float));
 }
 
-/* One AdamW step from moments of zero, at the schedule's first step. */
-static int step1(struct run *r)
+static void device_free(struct run *r, float *x)
+{
+	if (x != NULL)
+		r->m.k->op->free(r->m.k, x);
+}
+
+/* The first step of the schedule, with its clipping. */
+static struct optim first_step(const struct run *r)
 {
 	const struct config *c = r->p->config;
-	size_t n = r->m.p->n_float;
-	float *m = device_floats(r), *v = device_floats(r);
 	struct optim o = optim_of(c, 1);
+
+	o.lr = schedule_lr(&c->sched, 1, (double)c->max_steps);
+	o.gscale = optim_clip(c->sched.max_grad_norm, r->grad_norm);
+	return o;
+}
+
+/* One AdamW step from moments of zero. */
+static int step1(struct run *r)
+{
+	size_t n = r->m.p->n_float;
+	float *m = device_floats(r, n), *v = device_floats(r, n);
+	struct optim o = first_step(r);
 	int rc = -1;
 
-	r->w1 = device_floats(r);
-	if (m != NULL && v != NULL && r->w1 != NULL) {
-		r->m.k->op->copy(r->m.k, r->w1, r->m.w, n);
-		o.lr = schedule_lr(&c->sched, 1, (double)c->max_steps);
-		o.gscale = optim_clip(c->sched.max_grad_norm, (double)r->grad_norm);
-		optim_step(r->m.p, r->m.k, &o, r->w1, m, v, r->grad);
+	r->w1_32 = device_floats(r, n);
+	if (m != NULL && v != NULL && r->w1_32 != NULL) {
+		r->m.k->op->copy(r->m.k, r->w1_32, r->m.w, n);
+		optim_step(r->m.p, r->m.k, &o, r->w1_32, m, v, r->grad32);
+		r->w1 = r->w1_32;
 		rc = 0;
 	}
-	if (m != NULL)
-		r->m.k->op->free(r->m.k, m);
-	if (v != NULL)
-		r->m.k->op->free(r->m.k, v);
+	device_free(r, m);
+	device_free(r, v);
 	return rc;
 }
 
-static int compute(struct run *r)
+static int compute32(struct run *r, int grads)
 {
-	int grads = (r->p->what & (PROBE_GRADS | PROBE_STEP1)) != 0;
 	struct net_plan plan = {.B = r->b.B, .T = r->b.T, .train = grads};
 	const struct param *bad;
 
 	r->net = net_new(r->m.p, r->m.k, &plan);
 	if (r->net == NULL)
 		return -1;
-	if (grads && (r->grad = device_floats(r)) == NULL)
+	if (grads && (r->grad32 = device_floats(r, r->m.p->n_float)) == NULL)
 		return -1;
 	for (size_t i = 0; i < r->b.B * r->b.T; i++) {
 		r->net->g[i] = r->b.n_label > 0 ? (float)(1.0 / (double)r->b.n_label) : 0;
 		r->net->gz[i] = 0;
 	}
 	net_forward(r->net, r->m.w, r->b.ids, r->b.B, r->b.T);
-	net_head(r->net, r->m.w, r->b.labels, r->grad);
-	mean_loss(r);
+	net_head(r->net, r->m.w, r->b.labels, r->grad32);
+	r->mean_loss = mean_loss(r);
+	r->loss = r->net->loss;
 	if (!grads)
 		return r->m.k->op->sync(r->m.k);
-	net_backward(r->net, r->m.w, r->grad);
-	r->grad_norm = (float)optim_norm(r->m.p, r->m.k, r->grad, &bad);
+	net_backward(r->net, r->m.w, r->grad32);
+	r->grad = r->grad32;
+	r->grad_norm = optim_norm(r->m.p, r->m.k, r->grad32, &bad);
 	if (bad != NULL)
 		return err_set("the gradient of %s is not finite", bad->name), -1;
 	if (r->p->what & PROBE_STEP1 && step1(r) < 0)
@@ -336,23 +377,82 @@ static int compute(struct run *r)
 	return r->m.k->op->sync(r->m.k);
 }
 
+/* ---- computing: fp64 --------------------------------------------------------------------- */
+
+static double norm64(const double *g, size_t n)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += g[i] * g[i];
+	return sqrt(sum);
+}
+
+/* At step 1 the moments, corrected for their bias, are g and g^2. */
+static void step1_64(struct run *r)
+{
+	const struct params *p = r->m.p;
+	struct optim o = first_step(r);
+	double limit = r->p->config->sched.max_grad_norm;
+	double coef = limit > 0 ? fmin(1, limit / (r->grad_norm + 1e-6)) : 1;
+
+	r->w1_64 = xcalloc(p->n_float, sizeof(*r->w1_64));
+	for (size_t i = 0; i < p->n; i++) {
+		const struct param *t = &p->t[i];
+		double keep = 1 - o.lr * (optim_decays(&o, t) ? o.weight_decay : 0);
+		for (size_t k = t->off; k < t->off + t->n; k++) {
+			double g = coef * r->ref->g[k];
+			r->w1_64[k] = keep * r->ref->w[k] - o.lr * g / (fabs(g) + o.eps);
+		}
+	}
+	r->w1 = r->w1_64;
+}
+
+static int compute64(struct run *r, int grads)
+{
+	const struct arch *a = &r->m.p->a;
+
+	r->type = SAFETENSORS_F64;
+	r->rope = device_floats(r, r->b.T * a->D);
+	if (r->rope == NULL)
+		return -1;
+	r->m.k->op->rope_table(r->m.k, r->rope, r->b.T, a->D, a->rope_theta);
+	r->ref = ref64_new(r->m.p, r->m.w, r->rope, r->b.B, r->b.T);
+	ref64_forward(r->ref, r->b.ids);
+	ref64_loss(r->ref, r->b.labels);
+	r->mean_loss = r->ref->mean;
+	r->loss = r->ref->loss;
+	if (!grads)
+		return 0;
+	ref64_backward(r->ref, r->b.labels);
+	r->grad = r->ref->g;
+	r->grad_norm = norm64(r->ref->g, r->m.p->n_float);
+	if (!isfinite(r->grad_norm))
+		return err_set("the gradient is not finite"), -1;
+	if (r->p->what & PROBE_STEP1)
+		step1_64(r);
+	return 0;
+}
+
 int probe_run(const struct probe *p)
 {
-	struct run r = {.p = p};
+	int grads = (p->what & (PROBE_GRADS | PROBE_STEP1)) != 0;
+	struct run r = {.p = p, .type = SAFETENSORS_F32};
 	int rc = hf_open(&r.m, p->dir, p->threads, p->device);
 
 	if (rc < 0)
 		return -1;
 	rc = read_batch(&r.b, p, r.m.p->a.V);
 	if (rc == 0)
-		rc = compute(&r);
+		rc = p->fp64 ? compute64(&r, grads) : compute32(&r, grads);
 	if (rc == 0)
 		rc = write_out(&r);
 	net_free(r.net);
-	if (r.grad != NULL)
-		r.m.k->op->free(r.m.k, r.grad);
-	if (r.w1 != NULL)
-		r.m.k->op->free(r.m.k, r.w1);
+	ref64_free(r.ref);
+	device_free(&r, r.rope);
+	device_free(&r, r.grad32);
+	device_free(&r, r.w1_32);
+	free(r.w1_64);
 	free(r.b.ids);
 	free(r.b.labels);
 	hf_close(&r.m);

@@ -9,9 +9,10 @@
  * already shifted: labels[t] is the target of position t, negative = none; without a file the next
  * id, and none at the last position.
  *
- * Tensors (fp32): logits (B,T,V); loss (B,T), 0 where there is no label; mean_loss (1), over the
- * positions with a label; grad.NAME, of mean_loss; grad_norm (1); step1.NAME, the weights after
- * one clipped AdamW step.  NAME is Hugging Face's.  A tied matrix appears once.
+ * Tensors (fp32, or F64 with fp64): logits (B,T,V); loss (B,T), 0 where there is no label;
+ * mean_loss (1), over the positions with a label; grad.NAME, of mean_loss; grad_norm (1);
+ * step1.NAME, the weights after one clipped AdamW step.  NAME is Hugging Face's.  A tied matrix
+ * appears once.
  */
 #ifndef OLMO_MODEL_PROBE_H
 #define OLMO_MODEL_PROBE_H
@@ -24,6 +25,7 @@ struct probe {
 	const char *dir, *ids, *labels, *out;
 	unsigned what;
 	int threads;
+	int fp64; /* the plain double-precision pass of ref64.h instead of the kernels */
 	const char *device;
 	const struct config *config;
 };

@@ -37,9 +37,10 @@ const char *schedule_kind_name(enum schedule_kind kind)
 	return names[kind];
 }
 
-/* OLMo: warmup_min_lr + (initial_lr - warmup_min_lr) * min(step, warmup) / warmup */
 static double warm(const struct schedule *sc, double s)
 {
+	if (sc->v024 && sc->warmup_min_lr < 0)
+		return sc->peak * (0.1 + 0.9 * fmin(s, sc->warmup) / sc->warmup);
 	double lo = sc->warmup_min_lr >= 0 ? sc->warmup_min_lr : sc->peak * 0.10;
 
 	return lo + (sc->peak - lo) * fmin(s, sc->warmup) / sc->warmup;

@@ -5,6 +5,7 @@
  * warmup_min_lr, which by default is a tenth of the peak:
  *
  *	lr(s) = lr0 + (peak - lr0) * min(s, w) / w                       s < w
+ *	lr(s) = peak * (0.1 + 0.9 * min(s, w) / w)                       the same in v0.2.4
  *
  *	cosine_with_warmup        a + (peak - a)(1 + cos(pi (s-w)/(M-w)))/2   w <= s < M, then a
  *	linear_with_warmup        peak - (peak - a)(s-w)/(M-w)                w <= s < M, then a
@@ -41,6 +42,7 @@ struct schedule {
 	double warmup;        /* t_warmup */
 	double t_max;         /* 0 = the planned steps */
 	double warmup_min_lr; /* < 0 = a tenth of peak */
+	int v024;             /* without warmup_min_lr, warm up with v0.2.4's operations */
 	double clip_steps;    /* grad_clip_warmup_steps, 0 = none */
 	double clip_factor;   /* grad_clip_warmup_factor */
 	double max_grad_norm; /* <= 0 = no clipping */

@@ -12,7 +12,8 @@
 enum { NO_PUNCT, FEW_WORDS, NAUGHTY, JAVASCRIPT, LOREM, CURLY, LINES };
 
 static const char *const types[] = {"lines_with_no_ending_punctuation", "lines_with_too_few_words",
-    "has_naughty_word", "has_javascript", "has_lorem_ipsum", "has_curly_brace", "line_count", NULL};
+    "has_naughty_word", "has_javascript", "has_lorem_ipsum", "has_curly_brace", "line_count",
+    NULL};
 
 enum { MIN_WORDS = 3 };
 
@@ -156,8 +157,8 @@ const struct tagger tagger_c4_v2 = {"c4_v2", "line,doc", types, "Dolma 1.2.1", r
 /* Marks that may follow the end of a sentence: quotation marks, brackets, emphasis. */
 static int closing(uint32_t cp)
 {
-	static const uint32_t marks[] = {'\'', ')', ']', '*', '_', 0xbb, 0x2019, 0x201d, 0x203a, 0x300d,
-	    0x300f, 0x3011, 0xff09};
+	static const uint32_t marks[] = {'\'', ')', ']', '*', '_', 0xbb, 0x2019, 0x201d, 0x203a,
+	    0x300d, 0x300f, 0x3011, 0xff09};
 
 	for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++)
 		if (marks[i] == cp)

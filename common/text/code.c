@@ -7,8 +7,8 @@
 
 /* --- code_redpajama_taggers_v1 ------------------------------------------------------------ */
 
-static const char *const types_redpajama[] = {"max_line_length_doc", "avg_line_length_doc",
-    "alnum_prop_doc", "alpha_token_prop_doc", NULL};
+static const char *const types_redpajama[] = {
+    "max_line_length_doc", "avg_line_length_doc", "alnum_prop_doc", "alpha_token_prop_doc", NULL};
 
 /* A character at which str.splitlines() ends a line. */
 static int ends_line(uint32_t cp)
@@ -58,8 +58,8 @@ static void run_redpajama(struct tagrun *r)
 	tag_doc(r, 2, n ? (double)alnum / (double)r->seg->n_cp : 0);
 	tag_doc(r, 3, (double)alpha / (double)ws_tokens(s, n));
 }
-const struct tagger tagger_code_redpajama_taggers_v1 = {"code_redpajama_taggers_v1", "doc",
-    types_redpajama, "Dolma 1.2.1", run_redpajama};
+const struct tagger tagger_code_redpajama_taggers_v1 = {
+    "code_redpajama_taggers_v1", "doc", types_redpajama, "Dolma 1.2.1", run_redpajama};
 
 /* --- code_copyright_comments_v1 ----------------------------------------------------------- */
 
@@ -76,8 +76,8 @@ static int says_copyright(const char *s, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		size_t k = 0, j = i;
 
-		while (word[k] && j < n && uchar_ignorecase(utf8_next(s + j, &len)) ==
-					       (unsigned char)word[k])
+		while (word[k] && j < n &&
+		       uchar_ignorecase(utf8_next(s + j, &len)) == (unsigned char)word[k])
 			k++, j += (size_t)len;
 		if (!word[k])
 			return 1;
@@ -132,5 +132,5 @@ static void run_copyright(struct tagrun *r)
 	else
 		tag_doc(r, DOC, g->n_cp ? (double)(end - start + 1) / (double)g->n_cp : -1);
 }
-const struct tagger tagger_code_copyright_comments_v1 = {"code_copyright_comments_v1", "span,doc",
-    types_copyright, "Dolma 1.2.1", run_copyright};
+const struct tagger tagger_code_copyright_comments_v1 = {
+    "code_copyright_comments_v1", "span,doc", types_copyright, "Dolma 1.2.1", run_copyright};

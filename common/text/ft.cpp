@@ -22,7 +22,8 @@ extern "C" {
 #include "text/ftfile.h"
 }
 
-namespace {
+namespace
+{
 
 /* checkModel is protected, and must be called: without it the library reads its version
  * uninitialised. */
@@ -127,15 +128,16 @@ extern "C" void ftwork_free(struct ftwork *w)
 	delete w;
 }
 
-extern "C" size_t ft_predict(const struct ft *m, struct ftwork *w, const char *text, size_t len,
-    const struct ft_pred **out)
+extern "C" size_t ft_predict(
+    const struct ft *m, struct ftwork *w, const char *text, size_t len, const struct ft_pred **out)
 {
 	try {
 		w->line.resize(len + 1);
 		if (len)
 			std::memcpy(w->line.data(), text, len);
 		for (char *p = w->line.data(), *end = p + len;
-		     (p = static_cast<char *>(std::memchr(p, '\n', static_cast<size_t>(end - p))));)
+		     (p = static_cast<char *>(
+			  std::memchr(p, '\n', static_cast<size_t>(end - p))));)
 			*p++ = ' ';
 		w->line[len] = '\n';
 		w->bytes.set(w->line.data(), len + 1);
@@ -144,7 +146,8 @@ extern "C" size_t ft_predict(const struct ft *m, struct ftwork *w, const char *t
 		w->found.clear();
 		w->out.clear();
 		if (!w->words.empty())
-			m->model.predict(static_cast<int32_t>(m->labels.size()), w->words, w->found);
+			m->model.predict(
+			    static_cast<int32_t>(m->labels.size()), w->words, w->found);
 		for (const auto &f : w->found)
 			w->out.push_back({f.second, std::exp(f.first)});
 		*out = w->out.data();

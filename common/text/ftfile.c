@@ -55,7 +55,8 @@ static int64_t integer(struct walk *w, size_t n)
 /* a × b × c bytes of a size that the file states. */
 static void take_product(struct walk *w, int64_t a, int64_t b, int64_t c)
 {
-	if (a < 0 || b < 0 || (a && b && (uint64_t)a > UINT64_MAX / 16 / (uint64_t)b / (uint64_t)c))
+	if (a < 0 || b < 0 ||
+	    (a && b && (uint64_t)a > UINT64_MAX / 16 / (uint64_t)b / (uint64_t)c))
 		fail(w, "impossible size in fastText model");
 	else
 		take(w, (uint64_t)a * (uint64_t)b * (uint64_t)c);
@@ -79,7 +80,8 @@ static void arguments(struct walk *w)
 
 static void dictionary(struct walk *w)
 {
-	int64_t entries = integer(w, 4);
+	int64_t entries = integer(w, 4), count;
+	double sum = 0;
 
 	w->words = integer(w, 4);
 	w->labels = integer(w, 4);
@@ -99,19 +101,28 @@ static void dictionary(struct walk *w)
 			return;
 		}
 		take(w, (uint64_t)(nul - (w->p + w->at)) + 1);
-		take(w, 8);
+		count = integer(w, 8);
+		/* The library builds its tree of labels below 1e15, and never ends above. */
+		if (count < 0 || (sum += (double)count) > 1e14)
+			fail(w, "impossible count in fastText model");
 		type = take(w, 1);
 		/* Words come first; the library takes their number on trust. */
 		if (type && *type != (i >= w->words))
 			fail(w, "bad dictionary entry in fastText model");
 	}
-	if (w->pruned > 0)
-		take_product(w, w->pruned, 1, 8);
+	/* Kept n-grams: number in the buckets, row behind the words. */
+	for (int64_t i = 0; i < w->pruned && !w->bad; i++) {
+		int64_t bucket = integer(w, 4), row = integer(w, 4);
+
+		if (!w->bad && (bucket < 0 || row < 0 || row >= w->pruned))
+			fail(w, "bad n-gram in fastText model");
+	}
 }
 
 static int64_t quantiser(struct walk *w)
 {
-	int64_t dim = integer(w, 4), parts = integer(w, 4), width = integer(w, 4), last = integer(w, 4);
+	int64_t dim = integer(w, 4), parts = integer(w, 4), width = integer(w, 4),
+		last = integer(w, 4);
 
 	if (!w->bad && (dim <= 0 || parts <= 0 || width <= 0 || last <= 0 ||
 			   (parts - 1) * width + last != dim))
@@ -127,7 +138,7 @@ static void matrix(struct walk *w, int quantised, int64_t min_rows)
 
 	rows = integer(w, 8);
 	columns = integer(w, 8);
-	if (w->bad || rows < min_rows || columns != w->dim) {
+	if (w->bad || rows < min_rows || (uint64_t)rows > w->len || columns != w->dim) {
 		fail(w, "bad matrix in fastText model");
 		return;
 	}
@@ -161,6 +172,8 @@ static void walk(struct walk *w)
 	}
 	arguments(w);
 	dictionary(w);
+	if (w->bad)
+		return;
 	quantised = integer(w, 1);
 	matrix(w, quantised != 0, w->words + (w->pruned >= 0 ? w->pruned : w->bucket));
 	quantised = integer(w, 1) && quantised;

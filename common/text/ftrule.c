@@ -138,8 +138,8 @@ static void put(const struct target *t, const char *type, uint64_t start, uint64
 }
 
 /* Spans of one text or paragraph; the negatives of Dolma come after all positives. */
-static double emit(const struct langrule *l, const struct ftrun *r, const struct ft_pred *p, size_t n,
-    const struct target *t, uint64_t start, uint64_t end)
+static double emit(const struct langrule *l, const struct ftrun *r, const struct ft_pred *p,
+    size_t n, const struct target *t, uint64_t start, uint64_t end)
 {
 	if (l->flags & EN) {
 		double en = probability_en(r, p, n);
@@ -160,8 +160,8 @@ static double emit(const struct langrule *l, const struct ftrun *r, const struct
 	return 0;
 }
 
-static int run_doc(const struct langrule *l, struct ftrun *r, struct segment *g,
-    const struct target *t)
+static int run_doc(
+    const struct langrule *l, struct ftrun *r, struct segment *g, const struct target *t)
 {
 	const struct ft_pred *p;
 	size_t n = ask_doc(r, g, &p);
@@ -175,8 +175,8 @@ static int run_doc(const struct langrule *l, struct ftrun *r, struct segment *g,
 	return 0;
 }
 
-static int run_para(const struct langrule *l, struct ftrun *r, struct segment *g,
-    const struct target *t)
+static int run_para(
+    const struct langrule *l, struct ftrun *r, struct segment *g, const struct target *t)
 {
 	const struct lines *lines = segment_lines(g);
 	double *en = NULL, sum = 0, all;

@@ -34,9 +34,9 @@ const struct langrule *langrule_at(size_t i);           /* NULL at the end */
 struct ftrun {
 	const struct ft *model;
 	struct ftwork *work;
-	size_t first_bytes;     /* look at this many bytes of a text or paragraph only; 0: all */
+	size_t first_bytes; /* look at this many bytes of a text or paragraph only; 0: all */
 	struct buf low;
-	struct ft_pred *doc;    /* what the model said of the present document, for several rules */
+	struct ft_pred *doc; /* what the model said of the present document, for several rules */
 	size_t n_doc, cap_doc;
 	int has_doc;
 };

@@ -13,7 +13,7 @@
 #include "text/uchar.h"
 
 enum {
-	TOP2, /* fraction_of_characters_in_most_common_{2,3,4}grams */
+	TOP2,            /* fraction_of_characters_in_most_common_{2,3,4}grams */
 	DUP5 = TOP2 + 3, /* fraction_of_characters_in_duplicate_{5..10}grams */
 	CHARS = DUP5 + 6,
 	WORDS,
@@ -147,9 +147,9 @@ struct piece {
 };
 
 struct equal {
-	uint64_t n, chars;           /* all pieces, and their code points */
-	uint64_t dup, dup_chars;     /* pieces of which there are two or more */
-	uint64_t copy, copy_chars;   /* those of them that are not the first */
+	uint64_t n, chars;         /* all pieces, and their code points */
+	uint64_t dup, dup_chars;   /* pieces of which there are two or more */
+	uint64_t copy, copy_chars; /* those of them that are not the first */
 };
 
 static int by_hash(const void *a, const void *b)
@@ -255,7 +255,8 @@ static struct lineshare dolma_lines(struct tagrun *r, int skip_empty)
 
 		if (skip_empty && !x->len && i && i + 1 < l->n)
 			continue;
-		v[s.n] = (struct piece){.p = p, .len = x->len, .n_cp = x->n_cp, .order = (uint32_t)s.n};
+		v[s.n] =
+		    (struct piece){.p = p, .len = x->len, .n_cp = x->n_cp, .order = (uint32_t)s.n};
 		s.n++;
 		s.bullets += x->len && (*p == '*' || *p == '-');
 		s.ellipses += (uint64_t)ends_with(p, x->len, ELLIPSIS);
@@ -335,7 +336,8 @@ static void paper_grams(struct tagrun *r, const struct words *w)
 		if (n <= 4) {
 			uint32_t top = g->n_grams ? g->gram[gramtab_top(g)] : GRAM_ONCE;
 
-			tag_doc(r, TOP2 + n - 2, top == GRAM_ONCE ? 0 : ratio(covered(g, top), w->n_cp));
+			tag_doc(r, TOP2 + n - 2,
+			    top == GRAM_ONCE ? 0 : ratio(covered(g, top), w->n_cp));
 		} else {
 			tag_doc(r, DUP5 + n - 5, ratio(covered(g, GRAM_ONCE), w->n_cp));
 		}
@@ -354,7 +356,8 @@ static int required_bare(const char *s, size_t n)
 	if (n >= sizeof(low))
 		return -1;
 	for (size_t i = 0; i < n; i++)
-		low[i] = (char)((unsigned char)s[i] < 128 ? uchar_lower((unsigned char)s[i]) : 128);
+		low[i] =
+		    (char)((unsigned char)s[i] < 128 ? uchar_lower((unsigned char)s[i]) : 128);
 	return required_word(low, n);
 }
 
@@ -411,5 +414,5 @@ static void run_paper(struct tagrun *r)
 	tag_doc(r, DUP_LINES, ratio(s.e.copy, s.n));
 	tag_doc(r, DUP_LINE_CHARS, ratio(s.e.copy_chars, s.e.chars));
 }
-const struct tagger tagger_gopher = {"gopher", "doc", types, "Gopher, arXiv 2112.11446",
-    run_paper};
+const struct tagger tagger_gopher = {
+    "gopher", "doc", types, "Gopher, arXiv 2112.11446", run_paper};

@@ -6,18 +6,18 @@
 #include "text/wordbreak.h"
 
 #define DOLMA "Dolma 1.2.1"
-#define TYPES(...)                                                                                 \
-	(const char *const[])                                                                          \
-	{                                                                                              \
-		__VA_ARGS__, NULL                                                                          \
+#define TYPES(...)                                                                                \
+	(const char *const[])                                                                     \
+	{                                                                                         \
+		__VA_ARGS__, NULL                                                                 \
 	}
 
 static void run_bytes(struct tagrun *r)
 {
 	tag_doc(r, 0, (double)r->seg->len);
 }
-const struct tagger tagger_bytes_length_v1 = {"bytes_length_v1", "doc", TYPES("bytes"), DOLMA,
-    run_bytes};
+const struct tagger tagger_bytes_length_v1 = {
+    "bytes_length_v1", "doc", TYPES("bytes"), DOLMA, run_bytes};
 
 static void run_docs(struct tagrun *r)
 {
@@ -29,8 +29,8 @@ static void run_chars(struct tagrun *r)
 {
 	tag_doc(r, 0, (double)r->seg->n_cp);
 }
-const struct tagger tagger_char_length_v1 = {"char_length_v1", "doc", TYPES("length"), DOLMA,
-    run_chars};
+const struct tagger tagger_char_length_v1 = {
+    "char_length_v1", "doc", TYPES("length"), DOLMA, run_chars};
 
 /* Only white space at the two ends is left out, whatever the name says. */
 static void run_strip(struct tagrun *r)
@@ -40,8 +40,8 @@ static void run_strip(struct tagrun *r)
 	text_strip(r->seg->text, r->seg->len, &a, &b);
 	tag_doc(r, 0, (double)utf8_count(r->seg->text + a, b - a));
 }
-const struct tagger tagger_char_length_strip_ws_v1 = {"char_length_strip_ws_v1", "doc",
-    TYPES("length_no_ws"), DOLMA, run_strip};
+const struct tagger tagger_char_length_strip_ws_v1 = {
+    "char_length_strip_ws_v1", "doc", TYPES("length_no_ws"), DOLMA, run_strip};
 
 static void run_chars_paragraphs(struct tagrun *r)
 {
@@ -81,8 +81,8 @@ static void run_ws(struct tagrun *r)
 {
 	tag_doc(r, 0, (double)ws_tokens(r->seg->text, r->seg->len));
 }
-const struct tagger tagger_whitespace_tokenizer_v1 = {"whitespace_tokenizer_v1", "doc",
-    TYPES("length"), DOLMA, run_ws};
+const struct tagger tagger_whitespace_tokenizer_v1 = {
+    "whitespace_tokenizer_v1", "doc", TYPES("length"), DOLMA, run_ws};
 
 static void run_ws_paragraphs(struct tagrun *r)
 {
@@ -131,8 +131,8 @@ static void run_uniseg(struct tagrun *r)
 {
 	tag_doc(r, 0, (double)uniseg_words(r->seg->text, r->seg->len, 1));
 }
-const struct tagger tagger_uniseg_length_v1 = {"uniseg_length_v1", "doc", TYPES("length"), DOLMA,
-    run_uniseg};
+const struct tagger tagger_uniseg_length_v1 = {
+    "uniseg_length_v1", "doc", TYPES("length"), DOLMA, run_uniseg};
 
 /* Returns the sum.  The negative lengths are there because Dolma's mixer knows only "at least". */
 static uint64_t uniseg_paragraphs(struct tagrun *r, int with_empty)
@@ -215,5 +215,5 @@ static void run_all_punct(struct tagrun *r)
 	if (!found)
 		tag_doc(r, 0, 0);
 }
-const struct tagger tagger_not_alphanum_paragraph_v1 = {"not_alphanum_paragraph_v1", "para",
-    TYPES("all_punct"), DOLMA, run_all_punct};
+const struct tagger tagger_not_alphanum_paragraph_v1 = {
+    "not_alphanum_paragraph_v1", "para", TYPES("all_punct"), DOLMA, run_all_punct};

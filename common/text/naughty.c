@@ -24,15 +24,16 @@ struct index {
 };
 
 struct naughty {
-	struct index start; /* all entries, by their first three bytes, fewer when they are shorter */
+	struct index
+	    start; /* all entries, by their first three bytes, fewer when they are shorter */
 	struct index space; /* entries with a space, by the bytes around the first */
 	struct buf text;
 };
 
 static uint16_t hash3(char a, char b, char c)
 {
-	uint32_t v = (uint32_t)(unsigned char)a << 16 | (uint32_t)(unsigned char)b << 8 |
-		     (unsigned char)c;
+	uint32_t v =
+	    (uint32_t)(unsigned char)a << 16 | (uint32_t)(unsigned char)b << 8 | (unsigned char)c;
 
 	return (uint16_t)(v * 0x9e3779b1u >> 16);
 }
@@ -70,7 +71,8 @@ static struct naughty *build(struct buf text)
 		add(&w->start, s, len, 0, hash_start(s, len));
 		blank = memchr(s, ' ', len);
 		if (blank) /* never at either end: entries are stripped */
-			add(&w->space, s, len, (size_t)(blank - s), hash3(blank[-1], ' ', blank[1]));
+			add(&w->space, s, len, (size_t)(blank - s),
+			    hash3(blank[-1], ' ', blank[1]));
 	}
 	if (w->start.n)
 		qsort(w->start.e, w->start.n, sizeof(struct entry), by_key);
@@ -240,7 +242,8 @@ static int is_word(const struct naughty *w, const char *low, size_t n, size_t i)
 			continue;
 		for (e = find(&w->start, key, &end); e < end; e++)
 			if (e->len <= n - i && !memcmp(e->s, low + i, e->len) &&
-			    (e->len == n - i || !(uchar(utf8_next(low + i + e->len, &len)) & UC_WORD)))
+			    (e->len == n - i ||
+				!(uchar(utf8_next(low + i + e->len, &len)) & UC_WORD)))
 				return 1;
 	}
 	return 0;

@@ -67,7 +67,8 @@ void gramtab_words(struct gramtab *g, const char *text, const struct words *w)
 		for (; (s = &g->slot[k])->id; k = (k + 1) & (g->slots - 1)) {
 			const struct word *y = &w->v[g->first[s->id - 1]];
 
-			if (s->key == h && y->len == x->len && !memcmp(text + y->off, text + x->off, x->len))
+			if (s->key == h && y->len == x->len &&
+			    !memcmp(text + y->off, text + x->off, x->len))
 				break;
 		}
 		if (!s->id) {

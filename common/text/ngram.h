@@ -26,13 +26,13 @@ struct gramslot {
 };
 
 struct gramtab {
-	size_t n_words, n;      /* words of the text; present length of n-grams */
-	size_t n_grams;         /* n-grams in the text: n_words - n + 1, or 0 */
-	uint32_t *gram;         /* at each word: number of the n-gram, or GRAM_ONCE */
+	size_t n_words, n;       /* words of the text; present length of n-grams */
+	size_t n_grams;          /* n-grams in the text: n_words - n + 1, or 0 */
+	uint32_t *gram;          /* at each word: number of the n-gram, or GRAM_ONCE */
 	uint32_t *count, *first; /* by number: occurrences, first word; numbers rise with first */
 	uint32_t *count2;        /* counts of the next length while they are made */
 	size_t n_ids;
-	uint64_t *chars;        /* code points of the words before each word; n_words + 1 entries */
+	uint64_t *chars; /* code points of the words before each word; n_words + 1 entries */
 	size_t cap;
 	struct gramslot *slot;
 	size_t slots, cap_slots; /* in use (a power of two), allocated */

@@ -12,8 +12,8 @@
 
 enum { EMAIL, PHONE, IP, DOC_COUNT, DOC_FRAC };
 
-static const char *const types[] = {"EMAIL_ADDRESS", "PHONE_NUMBER", "IP_ADDRESS", "doc_count",
-    "doc_frac", NULL};
+static const char *const types[] = {
+    "EMAIL_ADDRESS", "PHONE_NUMBER", "IP_ADDRESS", "doc_count", "doc_frac", NULL};
 
 typedef int match_fn(const char *s, size_t n, size_t pos, struct pii *m);
 
@@ -90,13 +90,14 @@ static void run_fast(struct tagrun *r)
 	tag_doc(r, DOC_COUNT, (double)sum.spans);
 	tag_doc(r, DOC_FRAC, g->n_cp ? (double)(sum.chars + g->n_cp) / (double)g->n_cp : -1);
 }
-const struct tagger tagger_pii_regex_with_counts_fast_v2 = {"pii_regex_with_counts_fast_v2",
-    "span,doc", types, "Dolma 1.2.1", run_fast};
+const struct tagger tagger_pii_regex_with_counts_fast_v2 = {
+    "pii_regex_with_counts_fast_v2", "span,doc", types, "Dolma 1.2.1", run_fast};
 
 static void run_pii(struct tagrun *r)
 {
 	const struct segment *g = r->seg;
-	const struct line all = {0, (uint32_t)g->len, 0, (uint32_t)g->n_cp, (uint32_t)g->n_cp, 0, 0};
+	const struct line all = {
+	    0, (uint32_t)g->len, 0, (uint32_t)g->n_cp, (uint32_t)g->n_cp, 0, 0};
 	struct sum sum = {0};
 
 	for (int k = EMAIL; k <= IP; k++)
@@ -116,7 +117,8 @@ static const char *const types_v2[] = {"EMAIL_ADDRESS", "PHONE_NUMBER", "IP_ADDR
  * part" and "domain" when the prefix has an '@'. */
 static int is_email_v2(const char *s, const struct pii *m)
 {
-	const char *p = s + m->start, *end = s + m->end, *at = memchr(p, '@', (size_t)(end - p)), *at2;
+	const char *p = s + m->start, *end = s + m->end, *at = memchr(p, '@', (size_t)(end - p)),
+		   *at2;
 	size_t a, b;
 
 	text_strip(p, (size_t)(at - p), &a, &b);
@@ -169,5 +171,5 @@ static void run_v2(struct tagrun *r)
 	}
 	tag_doc(r, V2_DOC, words ? (double)count / (double)words : -1);
 }
-const struct tagger tagger_pii_regex_v2 = {"pii_regex_v2", "span,doc", types_v2, "Dolma 1.2.1",
-    run_v2};
+const struct tagger tagger_pii_regex_v2 = {
+    "pii_regex_v2", "span,doc", types_v2, "Dolma 1.2.1", run_v2};

@@ -16,8 +16,8 @@
 #include <stddef.h>
 
 struct pii {
-	size_t start, end;             /* the whole match */
-	size_t local, at, domain_end;  /* email: group 1 is [local, domain_end) with '@' at at */
+	size_t start, end;            /* the whole match */
+	size_t local, at, domain_end; /* email: group 1 is [local, domain_end) with '@' at at */
 };
 
 int dolma_email(const char *s, size_t n, size_t pos, struct pii *m);

@@ -206,7 +206,8 @@ static int octet(const char *s, size_t i, size_t k)
 {
 	if (k < 3)
 		return k > 0;
-	return s[i] <= '1' || (s[i] == '2' && (s[i + 1] < '5' || (s[i + 1] == '5' && s[i + 2] <= '5')));
+	return s[i] <= '1' ||
+	       (s[i] == '2' && (s[i + 1] < '5' || (s[i + 1] == '5' && s[i + 2] <= '5')));
 }
 
 /* Digits at i, at most 4 of them counted. */
@@ -367,7 +368,8 @@ static size_t phone(const char *s, size_t n, size_t i, size_t *start)
 	j += (size_t)paren;
 	while (seps < 3 && separator(s, n, j))
 		j++, seps++;
-	if (!seps && !paren && (s[area] < '2' || s[j] < '2')) /* a bare number must be a real one */
+	if (!seps && !paren &&
+	    (s[area] < '2' || s[j] < '2')) /* a bare number must be a real one */
 		return 0;
 	if (!(j = ascii_digits(s, n, j, 3)))
 		return 0;

@@ -51,7 +51,8 @@ static int last_char(const char *s, size_t n, size_t i)
 	cp = utf8_next(s + i, &len);
 	if (cp < 128)
 		return !strchr("`![]{};:'\".,?", (int)cp) || !cp;
-	return cp != 0xab && cp != 0xbb && cp != 0x201c && cp != 0x201d && cp != 0x2018 && cp != 0x2019;
+	return cp != 0xab && cp != 0xbb && cp != 0x201c && cp != 0x201d && cp != 0x2018 &&
+	       cp != 0x2019;
 }
 
 /* The part after the beginning of a URL matches at i. */
@@ -139,7 +140,8 @@ int dolma_url(const char *s, size_t n)
 
 		if (((k = starts(s, n, i, "http://")) && body(s, n, k)) ||
 		    ((k = starts(s, n, i, "https://")) && body(s, n, k)) ||
-		    ((k = www(s, n, i)) && body(s, n, k)) || ((k = host(s, n, i)) && body(s, n, k)))
+		    ((k = www(s, n, i)) && body(s, n, k)) ||
+		    ((k = host(s, n, i)) && body(s, n, k)))
 			return 1;
 	}
 	return 0;

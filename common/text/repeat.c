@@ -22,29 +22,34 @@ static int stands(const struct repeats *r, size_t s, size_t unit, size_t i)
 	       !memcmp(r->cp + s, r->cp + i, unit * sizeof(*r->cp));
 }
 
-/* End of the repetitions behind i with `need` more to come, 0 when there are not as many: white space
- * before the unit is taken first, as a backtracking engine does.  Both ways can lead on only
- * when the unit is one white space character, so that the depth is at most three. */
+/* End of `need` repetitions from i on, 0 when there are not as many: white space before the unit is
+ * taken first, as a backtracking engine does.  Both ways can lead on only when the unit is one white
+ * space character; the depth is at most three. */
 static size_t follow(const struct repeats *r, size_t s, size_t unit, size_t i, int need)
 {
-	for (;;) {
-		size_t end = 0;
-		int with = is_space(r, i) && stands(r, s, unit, i + 1);
+	size_t end = 0;
 
-		if (need > 0) {
-			if (with)
-				end = follow(r, s, unit, i + 1 + unit, need - 1);
-			if (!end && stands(r, s, unit, i))
-				end = follow(r, s, unit, i + unit, need - 1);
-			return end;
-		}
-		if (with)
+	if (!need)
+		return i;
+	if (is_space(r, i) && stands(r, s, unit, i + 1))
+		end = follow(r, s, unit, i + 1 + unit, need - 1);
+	if (!end && stands(r, s, unit, i))
+		end = follow(r, s, unit, i + unit, need - 1);
+	return end;
+}
+
+/* End of the match at s: three repetitions, then as many as there are. */
+static size_t match_end(const struct repeats *r, size_t s, size_t unit)
+{
+	size_t i = follow(r, s, unit, s + unit, 3);
+
+	for (;;)
+		if (is_space(r, i) && stands(r, s, unit, i + 1))
 			i += 1 + unit;
 		else if (stands(r, s, unit, i))
 			i += unit;
 		else
 			return i;
-	}
 }
 
 /* --- all places ----------------------------------------------------------------------------- */
@@ -73,8 +78,8 @@ static void set(struct repeats *r, size_t i, size_t unit)
 
 /* Places from which [i, i + unit) holds p and equals what stands d further: [*lo, *hi), perhaps
  * empty. */
-static void equal_range(const struct repeats *r, size_t p, size_t d, size_t unit, size_t floor,
-    size_t *lo, size_t *hi)
+static void equal_range(
+    const struct repeats *r, size_t p, size_t d, size_t unit, size_t floor, size_t *lo, size_t *hi)
 {
 	const uint32_t *c = r->cp;
 	size_t back = 0, forth = 0;
@@ -105,7 +110,8 @@ static void units_of_line(struct repeats *r, size_t from, size_t end, size_t uni
 			size_t lo, hi;
 
 			equal_range(r, p, d, unit, from, &lo, &hi);
-			for (size_t s = unset(r, lo > first ? lo : first); s < hi; s = unset(r, s + 1))
+			for (size_t s = unset(r, lo > first ? lo : first); s < hi;
+			     s = unset(r, s + 1))
 				if (s + unit <= end && follow(r, s, unit, s + unit, 3))
 					set(r, s, unit);
 		}
@@ -167,7 +173,7 @@ void repeats_find(struct repeats *r, const char *s, size_t n)
 			i++;
 			continue;
 		}
-		m.end = (uint32_t)follow(r, i, m.unit, i + m.unit, 3);
+		m.end = (uint32_t)match_end(r, i, m.unit);
 		m.count = count(r, &m);
 		if (r->n == r->cap) {
 			r->cap = r->cap ? 2 * r->cap : 16;
@@ -229,8 +235,8 @@ static void run_text(struct tagrun *r)
 	add(r, r->seg->text, r->seg->len, 0, &t);
 	put_totals(r, &t);
 }
-const struct tagger tagger_repetitions_v1 = {"repetitions_v1", "span,doc", types, "Dolma 1.2.1",
-    run_text};
+const struct tagger tagger_repetitions_v1 = {
+    "repetitions_v1", "span,doc", types, "Dolma 1.2.1", run_text};
 
 static void run_paragraphs(struct tagrun *r)
 {
@@ -238,8 +244,9 @@ static void run_paragraphs(struct tagrun *r)
 	struct total t = {0};
 
 	for (size_t i = 0; i < l->n; i++)
-		add(r, r->seg->text + l->v[i].off, (size_t)l->v[i].len + l->v[i].newline, l->v[i].cp, &t);
+		add(r, r->seg->text + l->v[i].off, (size_t)l->v[i].len + l->v[i].newline,
+		    l->v[i].cp, &t);
 	put_totals(r, &t);
 }
-const struct tagger tagger_paragraph_repetitions_v1 = {"paragraph_repetitions_v1", "span,doc",
-    types, "Dolma 1.2.1", run_paragraphs};
+const struct tagger tagger_paragraph_repetitions_v1 = {
+    "paragraph_repetitions_v1", "span,doc", types, "Dolma 1.2.1", run_paragraphs};

@@ -19,15 +19,15 @@
 
 struct repeat {
 	uint32_t start, end, unit; /* code points: the match, the length of the unit */
-	uint32_t count;            /* how often the unit occurs in the match, as str.count counts */
+	uint32_t count; /* how often the unit occurs in the match, as str.count counts */
 };
 
 struct repeats {
 	struct repeat *v;
 	size_t n, cap;
-	uint32_t *cp;    /* the text */
-	uint32_t *unit;  /* shortest unit that matches at each place, 0 = none */
-	uint32_t *next;  /* the next place without one (union-find) */
+	uint32_t *cp;   /* the text */
+	uint32_t *unit; /* shortest unit that matches at each place, 0 = none */
+	uint32_t *next; /* the next place without one (union-find) */
 	size_t len, cap_len;
 };
 

@@ -65,7 +65,8 @@ void tagwork_release(struct tagwork *w)
 
 void tagger_run(const struct tagger *t, struct tagwork *w, struct attrs *a, const char *name)
 {
-	struct tagrun r = {.tagger = t, .w = w, .seg = &w->seg, .a = a, .name = name ? name : t->name};
+	struct tagrun r = {
+	    .tagger = t, .w = w, .seg = &w->seg, .a = a, .name = name ? name : t->name};
 
 	for (size_t i = 0; i < TAGGER_TYPES; i++)
 		r.key[i] = SIZE_MAX;

@@ -43,15 +43,15 @@ struct tagrun {
 	struct tagwork *w;
 	struct segment *seg;
 	struct attrs *a;
-	const char *name;           /* first part of the keys */
-	size_t key[TAGGER_TYPES];   /* of attrs, SIZE_MAX while unused */
+	const char *name;         /* first part of the keys */
+	size_t key[TAGGER_TYPES]; /* of attrs, SIZE_MAX while unused */
 };
 
 struct tagger {
 	const char *name;
-	const char *level;         /* "doc", "para", "line", "span" or several with commas */
-	const char *const *types;  /* NULL-terminated, at most TAGGER_TYPES */
-	const char *source;        /* where the rule comes from */
+	const char *level;        /* "doc", "para", "line", "span" or several with commas */
+	const char *const *types; /* NULL-terminated, at most TAGGER_TYPES */
+	const char *source;       /* where the rule comes from */
 	void (*run)(struct tagrun *r);
 };
 

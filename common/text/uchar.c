@@ -95,7 +95,8 @@ void text_lower(const char *s, size_t n, struct buf *out)
 		if (cp == 0x130)
 			buf_add(out, "i\xcc\x87", 3);
 		else if (cp == 0x3a3)
-			out->len += (size_t)utf8_put(out->p + out->len, final_sigma(s, n, j) ? 0x3c2 : 0x3c3);
+			out->len += (size_t)utf8_put(
+			    out->p + out->len, final_sigma(s, n, j) ? 0x3c2 : 0x3c3);
 		else
 			out->len += (size_t)utf8_put(out->p + out->len, uchar_lower(cp));
 		i = j + (size_t)len;

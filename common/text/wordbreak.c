@@ -143,13 +143,13 @@ static size_t next(const char *s, size_t n, size_t pos, int v16)
 			break;
 		if (attaches(a.class)) /* WB4 */
 			goto take;
-		if (!(last == WB_ZWJ && a.pict) &&                     /* WB3c */
-		    !(last == WB_SPACE && a.class == WB_SPACE) &&      /* WB3d */
+		if (!(last == WB_ZWJ && a.pict) &&                /* WB3c */
+		    !(last == WB_SPACE && a.class == WB_SPACE) && /* WB3d */
 		    !joined(before, prev, a.class, s, n, pos + (size_t)a.len, regional, v16))
 			break;
 		before = prev, prev = a.class;
 		regional += prev == WB_REGIONAL;
-take:
+	take:
 		last = a.class;
 		pos += (size_t)a.len;
 	}

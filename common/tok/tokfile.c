@@ -596,6 +596,11 @@ struct h128 tokfile_hash(const struct tokfile *t)
 	return hash128(t->ids, t->count * t->meta.width);
 }
 
+struct filehash tokfile_file_hash(const struct tokfile *t)
+{
+	return (struct filehash){.bytes = t->map.len, .xxh3 = hash128(t->map.p, t->map.len)};
+}
+
 static int check_hash(const struct tokfile *t)
 {
 	struct h128 h = hash128(t->ids, t->count * t->meta.width);

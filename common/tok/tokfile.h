@@ -164,6 +164,9 @@ int tokfile_verify(const struct tokfile *t);
 /* XXH3-128 of the stored ids: the trailer's for a token file, computed for a raw one. */
 struct h128 tokfile_hash(const struct tokfile *t);
 
+/* Size and hash of the whole file as it was read, for the manifest; of a pipe too. */
+struct filehash tokfile_file_hash(const struct tokfile *t);
+
 void tokfile_close(struct tokfile *t); /* NULL is fine */
 
 /* -- the document table -------------------------------------------------------------------- */

@@ -91,6 +91,42 @@ local_setup() {
 	[ "$status" = 3 ] && [ ! -e u.tok ]
 }
 
+@test "standard input is no file, or the manifest forgets it" {
+	shuffle --copy --seq-len 32 --seed 5 -o s.tok a.tok
+	shuffle --copy --seq-len 32 --seed 5 --manifest m.json -o - - <a.tok >t.tok
+	cmp <(tokcat --ids s.tok) <(tokcat --ids t.tok)
+	[ "$(jq -r '.inputs[0].xxh3' m.json)" = "$(jq -r '.inputs[0].xxh3' s.tok.manifest.json)" ]
+	jq -e '.inputs[0].path == "-" and .outputs[0].path == "-"' m.json
+	shuffle --order --seq-len 32 -o a.order a.tok
+	cmp a.order <(shuffle --order --seq-len 32 -o - - <a.tok)
+}
+
+@test "a run of train is not traced" {
+	cat >train.yaml <<-Y
+		model: {d_model: 16, n_heads: 2, n_layers: 1, mlp_hidden_size: 64, max_sequence_length: 32,
+		  vocab_size: 1000, embedding_size: 1024, eos_token_id: 999, weight_tying: true,
+		  init_fn: mitchell, rope: true, include_bias: false, layer_norm_type: default,
+		  attention_dropout: 0.0, residual_dropout: 0.0, embedding_dropout: 0.0}
+		seed: 6198
+		optimizer: {name: adamw, learning_rate: 1e-2}
+		scheduler: {name: constant}
+		data: {paths: [a.tok, b.tok, c.tok]}
+		max_duration: 16
+		global_train_batch_size: 4
+		device_train_microbatch_size: 4
+	Y
+	train -c train.yaml -o run >/dev/null
+	for s in 1 9 16; do # 14 steps an epoch
+		shuffle --which $s --run run >by-run
+		shuffle --which $s --run train.yaml | cmp - by-run
+		[ "$(cut -f3 by-run | uniq | tr '\n' '\t')" = "$(awk -v s=$s '$1 == s' run/data-indices/rank0.tsv | cut -f2- | tr '\n' '\t')" ]
+	done
+	id=$(cut -f4 by-run | head -n 1)
+	shuffle --when "$id" --run run >when
+	shuffle --when "$id" --run train.yaml | cmp - when
+	grep -q "^16	" when
+}
+
 @test "the table of a copy names other documents than its ids are of" {
 	shuffle --copy --seq-len 32 --seed 5 -o s.tok a.tok b.tok c.tok
 	tokcat --docs s.tok >rows

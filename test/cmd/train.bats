@@ -241,6 +241,14 @@ fails() {
 	grep -qx 'mean_loss \[1\]' names
 	[ "$(grep -c '^grad.model.layers' names)" = 14 ]
 	[ "$(grep -c '^step1.lm_head' names)" = 1 ]
+	# doubles: the same names and shapes, the same numbers to seven digits
+	train --probe run/latest --ids ids --dump logits,loss,grads,step1 --precision fp64 -o c.safetensors
+	m=$(od -An -tu8 -N8 c.safetensors)
+	tail -c +9 c.safetensors | head -c $m | jq -r 'to_entries[] | "\(.key) \(.value.shape)"' |
+		cmp - names
+	od -An -v -tf4 -w4 -j $((8 + n)) -N $((4 * 640)) a.safetensors >a.txt
+	od -An -v -tf8 -w8 -j $((8 + m)) -N $((8 * 640)) c.safetensors >c.txt
+	paste a.txt c.txt | awk '{ d = $1 - $2; if (d * d > 1e-10) exit 1; n++ } END { exit n != 640 }'
 	printf '[1,2]\n[3]\n' >ragged
 	fails 3 "ragged:2: 1 numbers, the first line has 2" train --probe run/latest --ids ragged -o x
 	printf '[1,64]\n' >big
@@ -251,7 +259,8 @@ fails() {
 	fails 3 "labels: 2 x 5 labels for 1 x 2 ids" train --probe run/latest --ids two \
 		--labels labels -o x
 	fails 2 "none of logits" train --probe run/latest --ids ids --dump everything -o x
-	fails 2 "fp64" train --probe run/latest --ids ids --precision fp64 -o x
+	fails 2 "bf16" train --probe run/latest --ids ids --precision bf16 -o x
+	fails 2 "fp64 is for --probe" train -c c.yaml -o x --precision fp64
 	[ ! -e x ]
 }
 

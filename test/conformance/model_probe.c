@@ -1,11 +1,12 @@
 /* layers: model kernels tok doc io base */
 /*
- * Models of shared/data/model-conformance against what transformers 5.23.0 and torch 2.15.0 (CPU, fp32,
- * eager attention) computed: logits, logsumexp, losses, z-loss, gradients; and lm_head-free tied
- * models, GQA, clip_qkv, another rope_theta, shards, bf16 weights, OLMo 2, Llama.
+ * Models of shared/data/model-conformance against what transformers 5.23.0 and torch 2.15.0
+ * (CPU, fp32, eager attention) computed: logits, logsumexp, losses, z-loss, gradients; and
+ * lm_head-free tied models, GQA, clip_qkv, another rope_theta, shards, bf16 weights, OLMo 2,
+ * Llama.
  *
- * Tolerance (README there: torch differs from itself by 4e-6, tied 1e-5): logits and losses 2e-5,
- * mean loss 5e-6, gradients 1e-5 of the tensor's largest + 1e-6.
+ * Tolerance (README there: torch differs from itself by 4e-6, tied 1e-5): logits and losses
+ * 2e-5, mean loss 5e-6, gradients 1e-5 of the tensor's largest + 1e-6.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,11 +1,11 @@
 /* layers: model kernels tok doc io base */
 /*
- * Training runs of shared/data/model-conformance: adamw-20 (torch.optim.AdamW 2.15.0, 20 steps) and
- * olmo-trainer-20 (allenai/OLMo's own trainer at HEAD of Sept 2025 and at v0.2.4).
+ * Training runs of shared/data/model-conformance: adamw-20 (torch.optim.AdamW 2.15.0, 20 steps)
+ * and olmo-trainer-20 (allenai/OLMo's own trainer at HEAD of Sept 2025 and at v0.2.4).
  *
- * Tolerance (README there): loss 1e-5, gradient norm 1e-5 relative, weights 5e-5 (mean 1e-6), learning
- * rate 1e-15, indices equal; metrics of tensors 1e-4 of max and norm (the smallest |x| and the mean of
- * a gradient are differences of rounding).
+ * Tolerance (README there): loss 1e-5, gradient norm 1e-5 relative, weights 5e-5 (mean 1e-6),
+ * learning rate 1e-15, indices equal; metrics of tensors 1e-4 of max and norm (the smallest |x|
+ * and the mean of a gradient are differences of rounding).
  */
 #include <setjmp.h>
 #include <stdarg.h>

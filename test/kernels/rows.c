@@ -44,6 +44,16 @@ static void check_norm(
 	k->op->norm_fwd(k, kind, y, ldy, stat, x, ldx, w, b, ROWS, C, 1e-5f);
 	k->op->norm_bwd(k, kind, dx, ldx, dx0, with_w ? dw : NULL, with_b ? db : NULL, dy, ldy, x,
 	    ldx, stat, w, ROWS, C);
+	if (!with_dx0) { /* the gradient in place of dy */
+		float *same = dup(dy, ROWS * ldy), *dw2 = dup(dw0, C), *db2 = dup(db0, C);
+		k->op->norm_bwd(k, kind, same, ldy, NULL, with_w ? dw2 : NULL, with_b ? db2 : NULL,
+		    same, ldy, x, ldx, stat, w, ROWS, C);
+		for (size_t r = 0; r < ROWS; r++)
+			assert_memory_equal(same + r * ldy, dx + r * ldx, C * sizeof *dx);
+		assert_memory_equal(dw2, dw, C * sizeof *dw);
+		assert_memory_equal(db2, db, C * sizeof *db);
+		free(same), free(dw2), free(db2);
+	}
 	for (size_t r = 0; r < ROWS; r++) {
 		double *row = wide(x + r * ldx, C), *dy64 = wide(dy + r * ldy, C);
 		struct norm_case n = {kind, C, row, w64, b64, dy64};

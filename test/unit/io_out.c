@@ -227,6 +227,28 @@ static void the_next_run_removes_what_kill_left(void **state)
 	assert_int_equal(n_entries(), 1);
 }
 
+/* In containers nobody may ever wait for it. */
+static void a_zombies_temporary_goes_too(void **state)
+{
+	siginfo_t info;
+	int status;
+	pid_t pid = fork();
+	struct out *f;
+
+	(void)state;
+	if (pid == 0) {
+		f = out_open(in_dir("a"), 0);
+		raise(SIGKILL);
+	}
+	assert_int_equal(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	assert_int_equal(n_entries(), 1);
+	f = out_open(in_dir("a"), 0);
+	assert_int_equal(n_entries(), 1);
+	out_abort(f);
+	assert_int_equal(n_entries(), 0);
+	waitpid(pid, &status, 0);
+}
+
 static void temporaries_of_the_living_stay(void **state)
 {
 	int to_child[2], from_child[2], status;
@@ -513,6 +535,7 @@ int main(void)
 	    TEST(a_new_file_does_not_replace),
 	    TEST(a_process_that_dies_leaves_no_file),
 	    TEST(the_next_run_removes_what_kill_left),
+	    TEST(a_zombies_temporary_goes_too),
 	    TEST(temporaries_of_the_living_stay),
 	    TEST(a_child_does_not_remove_its_parents_files),
 	    TEST(a_full_disk_is_an_error),

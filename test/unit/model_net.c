@@ -2,8 +2,8 @@
 /*
  * net, optim, score: small models whose weights are a formula, against PyTorch.
  *
- * Golden numbers: torch 1.13.0 (CPU, float64; rotary tables float32), plain functions written from
- * the papers' formulas: logits[2][7][0..3], the sum of |logits|, loss (mean over labels), z-loss
+ * Golden numbers (test/golden/model/net.py): torch 1.13.0 (CPU, float64; rotary tables float32),
+ * from the papers' formulas: logits[2][7][0..3], the sum of |logits|, loss (mean over labels), z-loss
  * 0.01 * mean(lse^2) over all positions, the L2 norm of the gradient of their sum, the loss after
  * one AdamW step (lr 0.01, betas 0.9 0.95, eps 1e-5, decay 0.1 on matrices but the embedding,
  * clipped to 1), and the gradient norm of each tensor in the order of the table.
@@ -28,6 +28,7 @@
 #include "kernels/kernels.h"
 #include "model/net.h"
 #include "model/optim.h"
+#include "model/ref64.h"
 #include "model/score.h"
 
 enum { B = 3, T = 11, L = 2 };
@@ -246,6 +247,40 @@ static void wrong_numbers(void **state)
 		check_golden(&goldens[i]);
 }
 
+/* ref64 with the same tables: what is left is the golden numbers' rounding and float32 cosines. */
+static void double_precision_is_wrong(void **state)
+{
+	struct world x;
+
+	(void)state;
+	for (size_t i = 0; i < N_GOLDENS; i++) {
+		const struct golden *o = &goldens[i];
+		double sum = 0, loss, z;
+		world_open(&x, o, 1, 1);
+		struct ref64 *r = ref64_new(x.p, x.w, x.n->rope, B, T);
+		ref64_forward(r, x.ids);
+		ref64_loss(r, x.labels);
+		close_to("fp64 loss", o->name, r->mean, o->loss, 2e-8);
+		for (size_t k = 0; k < B * T * o->V; k++)
+			sum += fabs(r->logits[k]);
+		close_to("fp64 sum of |logits|", o->name, sum, o->logits_abs, 2e-8);
+		for (size_t k = 0; k < 4; k++)
+			close_to("fp64 logits", o->name, r->logits[(2 * T + 7) * o->V + k],
+			    o->logits[k], 2e-7);
+		/* the kernels' gradient of the loss alone, element by element */
+		ref64_backward(r, x.labels);
+		pass(&x, x.w, NULL, &loss, &z);
+		for (size_t k = 0; k < B * T; k++)
+			x.n->gz[k] = 0;
+		net_head(x.n, x.w, x.labels, x.g);
+		net_backward(x.n, x.w, x.g);
+		for (size_t k = 0; k < x.p->n_float; k++)
+			close_to("gradient", o->name, (double)x.g[k], r->g[k], 2e-6);
+		ref64_free(r);
+		world_close(&x);
+	}
+}
+
 /* Gradients and losses of 1 and 3 threads, and of a second pass, are the same bits. */
 static void threads_or_leftovers_show(void **state)
 {
@@ -378,6 +413,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(wrong_numbers),
+	    cmocka_unit_test(double_precision_is_wrong),
 	    cmocka_unit_test(threads_or_leftovers_show),
 	    cmocka_unit_test(forward_only_differs),
 	    cmocka_unit_test(bad_activation_is_not_named),

@@ -2,8 +2,8 @@
 /*
  * schedule, params (initial weights), grads (sum over microbatches).
  *
- * Golden values: CPython 3.11 (IEEE doubles): OLMo's formulas of olmo/optim.py written in Python with
- * peak 6e-4, warm-up 7, 50 steps, alpha_f 0.25; statistics.NormalDist().inv_cdf.
+ * Golden values: CPython 3.11 (IEEE doubles): OLMo's formulas of olmo/optim.py written in Python
+ * with peak 6e-4, warm-up 7, 50 steps, alpha_f 0.25; statistics.NormalDist().inv_cdf.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -73,6 +73,12 @@ static void warmup_or_constant_is_wrong(void **state)
 	sc.kind = SCHEDULE_CONSTANT_WARMUP;
 	assert_true(schedule_lr(&sc, 1, 100) == 0.1);
 	assert_true(schedule_lr(&sc, 50, 100) == 1);
+	/* v0.2.4 and the last version round differently: 4e-4 * (0.1 + 0.9 * 1000 / 2000) in Python */
+	sc = (struct schedule){
+	    .kind = SCHEDULE_COSINE, .peak = 4e-4, .warmup = 2000, .warmup_min_lr = -1};
+	assert_true(schedule_lr(&sc, 1000, 9999) == 0.00022);
+	sc.v024 = 1;
+	assert_true(schedule_lr(&sc, 1000, 9999) == 0.00022000000000000003);
 	assert_int_equal(schedule_kind_of("cosine_linear_envelope", &k), 0);
 	assert_string_equal(schedule_kind_name(k), "cosine_linear_envelope");
 	assert_int_equal(schedule_kind_of("cosine", &k), -1);

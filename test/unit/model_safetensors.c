@@ -1,7 +1,7 @@
 /* layers: model kernels tok doc io base */
 /*
- * safetensors: what is written is read back; the example files of olmo-run(5) in test/format are read
- * or refused at the right place; shards.
+ * safetensors: what is written is read back; the example files of olmo-run(5) in test/format are
+ * read or refused at the right place; shards.
  */
 #include <setjmp.h>
 #include <stdarg.h>

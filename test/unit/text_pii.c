@@ -62,8 +62,10 @@ static int slow_email_at(const struct text *t, size_t s, size_t v[4])
 					for (int e = 1; e >= 0; e--) {
 						size_t q = d + m + (size_t)e;
 
-						if (q < t->n && is_s(t->c[q]) && (!e || is_edge(t->c[q - 1]))) {
-							v[0] = p, v[1] = p + a, v[2] = d + m, v[3] = q + 1;
+						if (q < t->n && is_s(t->c[q]) &&
+						    (!e || is_edge(t->c[q - 1]))) {
+							v[0] = p, v[1] = p + a, v[2] = d + m,
+							v[3] = q + 1;
 							return 1;
 						}
 					}
@@ -110,7 +112,8 @@ static size_t slow_phone_at(const struct text *t, size_t s)
 					for (size_t sep = 2; sep-- > 0;) {
 						size_t b = j + n + 3;
 
-						if (run(t, j + n, is_d) < 3 || (sep && !run(t, b, is_sep)))
+						if (run(t, j + n, is_d) < 3 ||
+						    (sep && !run(t, b, is_sep)))
 							continue;
 						if (run(t, b + sep, is_d) >= 4)
 							return b + sep + 4;
@@ -143,9 +146,11 @@ static int octets(const struct text *t, size_t i, size_t v[8])
 {
 	int n = 0;
 
-	if (in_range(t, i, '2', '2') && in_range(t, i + 1, '5', '5') && in_range(t, i + 2, '0', '5'))
+	if (in_range(t, i, '2', '2') && in_range(t, i + 1, '5', '5') &&
+	    in_range(t, i + 2, '0', '5'))
 		v[n++] = 3;
-	if (in_range(t, i, '2', '2') && in_range(t, i + 1, '0', '4') && in_range(t, i + 2, '0', '9'))
+	if (in_range(t, i, '2', '2') && in_range(t, i + 1, '0', '4') &&
+	    in_range(t, i + 2, '0', '9'))
 		v[n++] = 3;
 	for (size_t first = 2; first-- > 0;) {
 		if (first && !in_range(t, i, '0', '1'))
@@ -167,7 +172,8 @@ static size_t slow_ip_at(const struct text *t, size_t i, int left)
 	for (int k = 0; k < n; k++) {
 		if (!left)
 			return i + v[k];
-		if (in_range(t, i + v[k], '.', '.') && (end = slow_ip_at(t, i + v[k] + 1, left - 1)))
+		if (in_range(t, i + v[k], '.', '.') &&
+		    (end = slow_ip_at(t, i + v[k] + 1, left - 1)))
 			return end;
 	}
 	return 0;
@@ -201,7 +207,8 @@ static size_t index_of(const struct text *t, size_t byte)
 	return i;
 }
 
-static unsigned compare(const struct text *t, const char *s, fast_fn *fast, slow_fn *slow, int group)
+static unsigned compare(
+    const struct text *t, const char *s, fast_fn *fast, slow_fn *slow, int group)
 {
 	unsigned found = 0;
 	size_t pos = 0;
@@ -213,8 +220,8 @@ static unsigned compare(const struct text *t, const char *s, fast_fn *fast, slow
 		if (a != b || (a && (f.start != w.start || f.end != w.end ||
 					(group && (f.local != w.local || f.at != w.at ||
 						      f.domain_end != w.domain_end))))) {
-			print_error("text '%s' from %zu: %d [%zu,%zu) and %d [%zu,%zu)\n", s, pos, a, f.start,
-			    f.end, b, w.start, w.end);
+			print_error("text '%s' from %zu: %d [%zu,%zu) and %d [%zu,%zu)\n", s, pos,
+			    a, f.start, f.end, b, w.start, w.end);
 			fail();
 		}
 		if (!a)
@@ -259,8 +266,8 @@ static void compare_all(const char *const *alphabets, fast_fn *fast, slow_fn *sl
 
 static void email_equals_backtracking(void **state)
 {
-	static const char *const alphabets[] = {"a@. ", "ab@.,( \n", "@. (", "@.a \u2028\u3000\u00e9",
-	    "a@@.;:)?! ", NULL};
+	static const char *const alphabets[] = {
+	    "a@. ", "ab@.,( \n", "@. (", "@.a \u2028\u3000\u00e9", "a@@.;:)?! ", NULL};
 
 	(void)state;
 	compare_all(alphabets, dolma_email, slow_email, 1);

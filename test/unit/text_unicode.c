@@ -27,9 +27,9 @@ static void lower_case_is_python_s(void **state)
 	(void)state;
 	lower("Hello, WORLD 123", "hello, world 123");
 	lower("\u00c9COLE \u0141\u00d3D\u0179", "\u00e9cole \u0142\u00f3d\u017a");
-	lower("\u0130stanbul", "i\u0307stanbul");     /* one code point becomes two */
-	lower("\u212aelvin", "kelvin");               /* three bytes become one */
-	lower("\u023a\u023e", "\u2c65\u2c66");        /* two bytes become three */
+	lower("\u0130stanbul", "i\u0307stanbul"); /* one code point becomes two */
+	lower("\u212aelvin", "kelvin");           /* three bytes become one */
+	lower("\u023a\u023e", "\u2c65\u2c66");    /* two bytes become three */
 	lower("\u1e9e\u01c5", "\u00df\u01c6");
 	lower("\U00010400", "\U00010428");
 	lower("", "");
@@ -42,7 +42,7 @@ static void final_sigma_needs_a_letter_before_and_none_after(void **state)
 	lower("\u03a3", "\u03c3");
 	lower("A\u03a3 B", "a\u03c2 b");
 	lower("A\u03a3B", "a\u03c3b");
-	lower("A.\u03a3", "a.\u03c2");    /* '.' is case-ignorable */
+	lower("A.\u03a3", "a.\u03c2"); /* '.' is case-ignorable */
 	lower(".\u03a3", ".\u03c3");
 	lower("A\u03a3'b", "a\u03c3'b");
 	lower("A\u03a3' b", "a\u03c2' b");
@@ -71,9 +71,9 @@ static void classes_of_letters_and_digits(void **state)
 	(void)state;
 	assert_true(uchar('x') & UC_ALPHA);
 	assert_true(uchar(0x4e2d) & UC_ALPHA);
-	assert_false(uchar(0x345) & UC_ALPHA);  /* Alphabetic, but a mark */
+	assert_false(uchar(0x345) & UC_ALPHA); /* Alphabetic, but a mark */
 	assert_true(uchar(0x345) & UC_WORD);
-	assert_false(uchar(0xb2) & UC_WORD);    /* superscript two: isalnum, not \w of UTS #18 */
+	assert_false(uchar(0xb2) & UC_WORD); /* superscript two: isalnum, not \w of UTS #18 */
 	assert_true(uchar(0xb2) & UC_ALNUM);
 	assert_false(uchar(0xb2) & UC_DIGIT);
 	assert_true(uchar(0x661) & UC_DIGIT);
@@ -126,20 +126,22 @@ static void breaks(const char *want)
 static void words_break_as_uax29_says(void **state)
 {
 	(void)state;
-	breaks("The| |quick| |(|\u201c|brown|\u201d|)| |fox| |can\u2019t| |jump| |32.3| |feet|,| |right|?");
+	breaks("The| |quick| |(|\u201c|brown|\u201d|)| |fox| |can\u2019t| |jump| |32.3| |feet|,| "
+	       "|right|?");
 	breaks("a.b|.| |3,4|,|x_1|.");
 	breaks("e.g|.");
 	breaks("1|.|a");
 	breaks("\r\n|\n|\r|a");
-	breaks("  |a| |\t|b");                    /* WB3d joins spaces, not tabs */
+	breaks("  |a| |\t|b"); /* WB3d joins spaces, not tabs */
 	breaks("a\u0308b|.\u0308");
 }
 
 static void words_with_marks_and_scripts(void **state)
 {
 	(void)state;
-	breaks("a\u0308'\u0308b");                /* WB4 inside WB6 */
-	breaks("\u05d0'| |\u05d1\"\u05d2|\"");      /* Hebrew: WB7a joins the apostrophe, WB7b the quote */
+	breaks("a\u0308'\u0308b"); /* WB4 inside WB6 */
+	breaks(
+	    "\u05d0'| |\u05d1\"\u05d2|\""); /* Hebrew: WB7a joins the apostrophe, WB7b the quote */
 	breaks("\u30ab\u30bf\u30ab\u30ca|\u6f22|\u5b57");
 	breaks("\u30ab_\u30ab");
 	breaks("\U0001f1ec\U0001f1e7|\U0001f1ec\U0001f1e7|\U0001f1ec");
