@@ -15,6 +15,7 @@ MAKEFLAGS += --no-builtin-rules
 
 OUT  ?= demo-tiny
 J    ?= 2
+TRAIN_J ?= $J
 ROOT := $(CURDIR)
 BIN  ?= bin
 export PATH := $(abspath $(BIN)):$(PATH)
@@ -40,7 +41,7 @@ VOCAB         ?= 2048
 SPECIALS      := <|endoftext|> <|padding|> |||EMAIL_ADDRESS||| |||PHONE_NUMBER||| |||IP_ADDRESS|||
 SEQ_LEN       ?= 256
 SEED          ?= 6198
-STEPS         ?= 120
+STEPS         ?= 80
 TRAIN_OPTS    ?= --max_duration=$(STEPS)
 PALOMA_OPTS   ?= --split val
 
@@ -190,7 +191,7 @@ $(OUT)/run/manifest.json: $(OUT)/order/epoch1.order.manifest.json $(OUT)/conf/tr
 		cp order/epoch1.order.manifest.json run.order; \
 		set -- -c conf/train.yaml -o run $(TRAIN_OPTS); \
 	fi; \
-	while train "$$@" -j $J; rc=$$?; [ $$rc = 75 ]; do set -- --resume run; done; \
+	while train "$$@" -j $(TRAIN_J); rc=$$?; [ $$rc = 75 ]; do set -- --resume run; done; \
 	[ $$rc = 0 ] && rm -f run.conf run.opts run.order
 $(OUT)/eval/paloma/manifest.json: $(OUT)/run/manifest.json $(call manifests,$(HELD)) \
     $(call opts,paloma)

@@ -243,7 +243,8 @@ struct walk {
 	int cells;    /* depth of tables whose rows are lines of cells */
 	int articles; /* depth of articles */
 	int table_depth;
-	size_t page_text; /* bytes, 0 while not counted */
+	size_t page_text; /* bytes, once counted */
+	int counted;
 	xmlNode *root;
 };
 
@@ -258,8 +259,9 @@ static void line_break(struct walk *w, unsigned n)
 
 static int keep_form(struct walk *w, xmlNode *form)
 {
-	if (!w->page_text)
-		w->page_text = text_size(w->root) + 1;
+	if (!w->counted)
+		w->page_text = text_size(w->root);
+	w->counted = 1;
 	return 2 * text_size(form) > w->page_text;
 }
 

@@ -100,8 +100,10 @@ static void run_pii(struct tagrun *r)
 	    0, (uint32_t)g->len, 0, (uint32_t)g->n_cp, (uint32_t)g->n_cp, 0, 0};
 	struct sum sum = {0};
 
-	for (int k = EMAIL; k <= IP; k++)
+	for (int k = EMAIL; k <= IP; k++) {
+		tag_key(r, k);
 		find(r, pii_rule[k], k, &all, &sum);
+	}
 	tag_doc(r, DOC_COUNT, (double)sum.spans);
 	tag_doc(r, DOC_FRAC, g->n_cp ? (double)sum.chars / (double)g->n_cp : 0);
 }

@@ -73,10 +73,15 @@ void tagger_run(const struct tagger *t, struct tagwork *w, struct attrs *a, cons
 	t->run(&r);
 }
 
-void tag(struct tagrun *r, int type, uint64_t start, uint64_t end, double score)
+void tag_key(struct tagrun *r, int type)
 {
 	if (r->key[type] == SIZE_MAX)
 		r->key[type] = attrs_key3(r->a, r->name, r->tagger->name, r->tagger->types[type]);
+}
+
+void tag(struct tagrun *r, int type, uint64_t start, uint64_t end, double score)
+{
+	tag_key(r, type);
 	attrs_span(r->a, r->key[type], start, end, score);
 }
 

@@ -64,6 +64,8 @@ void tagwork_release(struct tagwork *w);
 void tagger_run(const struct tagger *t, struct tagwork *w, struct attrs *a, const char *name);
 
 /* For taggers: a span of types[type]; of the whole document. */
+/* Make the key of a type without a span: it prints as []. */
+void tag_key(struct tagrun *r, int type);
 void tag(struct tagrun *r, int type, uint64_t start, uint64_t end, double score);
 void tag_doc(struct tagrun *r, int type, double score);
 

@@ -14,7 +14,7 @@ local_setup() {
 	block tour >tour.sh
 	block train >train.sh
 	[ -s tour.sh ] && [ -s train.sh ]
-	bash -euo pipefail tour.sh >out.txt
+	bash -eu tour.sh >out.txt
 	bash -euo pipefail train.sh >>out.txt 2>err.txt
 	[ -s run/latest/model.safetensors ]
 	[ -s eval/metrics.tsv ]
@@ -25,7 +25,7 @@ local_setup() {
 	for j in 1 2; do
 		mkdir j$j
 		ln -s "$ROOT/cmd" "$ROOT/common" "$ROOT/kernels" j$j/
-		(cd j$j && sed "s/-j2/-j$j/g" ../tour.sh | bash -euo pipefail >out.txt)
+		(cd j$j && sed "s/-j2/-j$j/g" ../tour.sh | bash -eu >out.txt)
 	done
 	for f in docs.jsonl.zst mix.jsonl.zst tokenizer.json code.tok code.tok.docs.csv.gz epoch1.order; do
 		cmp j1/$f j2/$f

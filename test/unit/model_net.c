@@ -2,7 +2,7 @@
 /*
  * net, optim, score: small models whose weights are a formula, against PyTorch.
  *
- * Golden numbers (test/golden/model/net.py): torch 1.13.0 (CPU, float64; rotary tables float32),
+ * Golden numbers (test/golden/model/net.py): torch 1.13.0 (CPU, float64; rotary tables fp32),
  * from the papers' formulas: logits[2][7][0..3], the sum of |logits|, loss (mean over labels), z-loss
  * 0.01 * mean(lse^2) over all positions, the L2 norm of the gradient of their sum, the loss after
  * one AdamW step (lr 0.01, betas 0.9 0.95, eps 1e-5, decay 0.1 on matrices but the embedding,
