@@ -201,5 +201,5 @@ $(OUT)/eval/paloma/manifest.json: $(OUT)/run/manifest.json $(call manifests,$(HE
 $(OUT)/report.txt: $(OUT)/eval/paloma/manifest.json $D/report.sh
 	$(call say,report,$(OUT)/report.txt)
 	@sh $D/report.sh $(OUT) >$(OUT)/.report.tmp
-	@cd $(OUT) && find . -type f ! -path './.*' ! -name SHA256SUMS ! -name report.txt | \
+	@cd $(OUT) && find . -type f ! -path './.*' ! -name SHA256SUMS ! -name report.txt ! -name timing.jsonl | \
 		sort | xargs sha256sum >.sums.tmp && mv .sums.tmp SHA256SUMS && mv .report.tmp report.txt

@@ -5,7 +5,8 @@ set -eu
 cd "$(dirname "$0")/.."
 missing=
 for group in "$@"; do
-	for p in $(sed -n "s/^$group: //p" packages.txt); do
+	list=$(sed -n "s/^$group: //p" packages.txt)
+	for p in $list; do
 		[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null || true)" = installed ] ||
 			missing="$missing $p"
 	done

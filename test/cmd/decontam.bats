@@ -26,24 +26,30 @@ ids() { jq -r .id "$@" | tr '\n' ' '; }
 	jq -j 'select(.id == "line") | .text[3:69]' o | cmp - <(echo "$LONG")
 	decontam -e eval.jsonl --drop --stats s documents/t.jsonl >o
 	grep -v '"line"' documents/t.jsonl | cmp - o
-	[ "$(jq .docs_dropped s)" = 1 ] && [ "$(jq .docs_out s)" = 3 ] && [ "$(jq .evals_hit s)" = 1 ]
+	[ "$(jq .docs_dropped s)" = 1 ]
+	[ "$(jq .docs_out s)" = 3 ]
+	[ "$(jq .evals_hit s)" = 1 ]
 }
 
 @test "decontam: --check answers wrong" {
 	run decontam -e eval.jsonl --check documents/t.jsonl
-	[ "$status" = 1 ] && grep -q '1 of 4' <<<"$output"
+	[ "$status" = 1 ]
+	grep -q '1 of 4' <<<"$output"
 	grep -v '"line"' documents/t.jsonl >clean.jsonl
 	run decontam -e eval.jsonl --check clean.jsonl
-	[ "$status" = 0 ] && [ -z "$output" ]
+	[ "$status" = 0 ]
+	[ -z "$output" ]
 	run decontam -e eval.jsonl --method ngram --check -q --report - clean.jsonl
-	[ "$status" = 1 ] && [ "${#lines[@]}" -ge 3 ]
+	[ "$status" = 1 ]
+	[ "${#lines[@]}" -ge 3 ]
 }
 
 @test "decontam: the length that counts is not --min-words" {
 	decontam -e eval.jsonl --min-words 14 --mark documents/t.jsonl >o
 	[ "$(jq -c 'select(.attributes.contaminated != []) | .id' o)" = '"line"' ]
 	run decontam -e eval.jsonl --min-words 16 --mark documents/t.jsonl
-	[ "$status" = 3 ] && grep -q 'long enough' <<<"$output"
+	[ "$status" = 3 ]
+	grep -q 'long enough' <<<"$output"
 	decontam -e eval.jsonl --min-words 1 --mark documents/t.jsonl >o
 	[ "$(jq -c '.attributes.contaminated' o | head -n 2 | tr '\n' ' ')" = \
 		'[[20,26,1],[26,44,1]] [[3,69,1]] ' ]
@@ -78,7 +84,8 @@ THE quick, brown fox; jumps over the lazy dog AND runs away from it" ]
 @test "decontam: whole documents, other fields, several evaluation files" {
 	jq -c '{id, q: .text}' documents/t.jsonl | tail -n 1 >e2.jsonl
 	run decontam -e e2.jsonl --check documents/t.jsonl
-	[ "$status" = 3 ] && grep -q 'e2.jsonl:1: ' <<<"$output"
+	[ "$status" = 3 ]
+	grep -q 'e2.jsonl:1: ' <<<"$output"
 	decontam -e e2.jsonl --field question,q --method document --drop documents/t.jsonl >o
 	[ "$(ids o)" = "clean line inside " ]
 	jq -c 'select(.id == "inside")' documents/t.jsonl | gzip >e3.jsonl
@@ -124,7 +131,8 @@ THE quick, brown fox; jumps over the lazy dog AND runs away from it" ]
 	probe_truncated o/x.jsonl e.jsonl.gz decontam -e e.jsonl.gz --mark -o o/x.jsonl documents/t.jsonl
 	echo '{"id":"x","text":' >bad.jsonl
 	run decontam -e bad.jsonl --mark documents/t.jsonl
-	[ "$status" = 3 ] && grep -q 'bad.jsonl:1: ' <<<"$output"
+	[ "$status" = 3 ]
+	grep -q 'bad.jsonl:1: ' <<<"$output"
 	probe_full_file o/r.tsv decontam -e eval.jsonl --check --report o/r.tsv documents/t.jsonl
 	probe_truncated o/r.tsv e.jsonl.gz decontam -e eval.jsonl --check --report o/r.tsv e.jsonl.gz
 }

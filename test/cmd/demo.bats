@@ -40,7 +40,8 @@ setup_file() {
 		before=$(zstdcat documents/$s/*.jsonl.zst | wc -l)
 		after=$(zcat mix/$s-*.gz | wc -l)
 		echo "$s: $before -> $after"
-		[ "$after" -gt 0 ] && [ "$after" -le "$before" ]
+		[ "$after" -gt 0 ]
+		[ "$after" -le "$before" ]
 	done
 	# languages: most foreign notes go
 	[ "$(zcat mix/notes-*.gz | wc -l)" -lt "$(($(zstdcat documents/notes/*.zst | wc -l) / 2))" ]
@@ -73,7 +74,7 @@ setup_file() {
 	cp -a "$RUN" opt
 	demo "$TMP/opt" STEPS=6 >log 2>&1
 	grep -q '^train' log && grep -q '^paloma' log
-	! grep -q '^tokenize\|^mix\|^quality\|^raw\|^shuffle' log
+	if grep -q '^tokenize\|^mix\|^quality\|^raw\|^shuffle' log; then false; fi
 	demo "$TMP/opt" STEPS=6 DECONTAM_OPTS='--method paragraph --min-words 20' >log 2>&1
 	grep -q '^decontam' log && grep -q '^mix' log && grep -q '^train' log
 	! grep -q '^quality\|^langid\|^raw' log

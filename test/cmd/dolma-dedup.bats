@@ -85,19 +85,25 @@ slow_copies() {
 @test "dolma-dedup: keys of other documents or other rules are used" {
 	dolma-dedup --by document --keys-out k documents/0.jsonl
 	run dolma-dedup --by document --keys k documents/1.jsonl
-	[ "$status" = 3 ] && grep -q "documents/1.jsonl" <<<"$output"
+	[ "$status" = 3 ]
+	grep -q "documents/1.jsonl" <<<"$output"
 	run dolma-dedup --by document --min-words 2 --keys k documents/0.jsonl
-	[ "$status" = 3 ] && grep -q "min-words" <<<"$output"
+	[ "$status" = 3 ]
+	grep -q "min-words" <<<"$output"
 	run dolma-dedup --by paragraph --read-only --keys k documents/0.jsonl
 	[ "$status" = 3 ]
 	sed -i '5s/number/numbr/' documents/0.jsonl
 	run dolma-dedup --by document --keys k -o x documents/0.jsonl
-	[ "$status" = 3 ] && grep -q 'documents/0.jsonl:5' <<<"$output" && [ ! -e x ]
+	[ "$status" = 3 ]
+	grep -q 'documents/0.jsonl:5' <<<"$output"
+	[ ! -e x ]
 	head -c $(($(wc -c <k) - 1)) k >cut
 	run dolma-dedup --by document --keys cut documents/0.jsonl
-	[ "$status" = 3 ] && grep -q cut <<<"$output"
+	[ "$status" = 3 ]
+	grep -q cut <<<"$output"
 	run dolma-dedup --merge -o x k k
-	[ "$status" = 3 ] && [ ! -e x ]
+	[ "$status" = 3 ]
+	[ ! -e x ]
 }
 
 @test "dolma-dedup: --read-only does not mark exactly what is in the key file" {
@@ -109,7 +115,8 @@ slow_copies() {
 	dolma-dedup --by paragraph --store bloom --expect 1000 --fpr 1e-12 --keys-out b documents/0.jsonl
 	dolma-dedup --by paragraph --keys b --read-only --name p documents/1.jsonl | cmp - o
 	run dolma-dedup --by paragraph --keys b documents/0.jsonl
-	[ "$status" = 2 ] && grep -q read-only <<<"$output"
+	[ "$status" = 2 ]
+	grep -q read-only <<<"$output"
 	dolma-dedup --by paragraph --store bloom --expect 1000 --fpr 1e-12 --keys-out b2 documents/2.jsonl
 	dolma-dedup --merge -o b3 b b2
 	dolma-dedup --by paragraph --keys b3 --read-only --name p documents/2.jsonl >o
@@ -118,11 +125,15 @@ slow_copies() {
 
 @test "dolma-dedup: a full Bloom filter is silent" {
 	run dolma-dedup --by paragraph --store bloom --expect 10 --stats s -o x documents/0.jsonl
-	[ "$status" = 0 ] && grep -q 'made for 10 keys' <<<"$output"
-	[ "$(jq .bloom_over_capacity s)" = 1 ] && [ "$(jq .bloom_capacity s)" = 10 ]
+	[ "$status" = 0 ]
+	grep -q 'made for 10 keys' <<<"$output"
+	[ "$(jq .bloom_over_capacity s)" = 1 ]
+	[ "$(jq .bloom_capacity s)" = 10 ]
 	run dolma-dedup --by paragraph --store bloom --expect 1000 --stats s -o x documents/0.jsonl
-	[ -z "$output" ] && [ "$(jq .bloom_over_capacity s)" = 0 ]
-	[ "$(jq .bloom_hashes s)" = 20 ] && [ "$(jq .bloom_bits s)" -le 29000 ]
+	[ -z "$output" ]
+	[ "$(jq .bloom_over_capacity s)" = 0 ]
+	[ "$(jq .bloom_hashes s)" = 20 ]
+	[ "$(jq .bloom_bits s)" -le 29000 ]
 	run dolma-dedup --by paragraph --store bloom documents/0.jsonl
 	[ "$status" = 2 ]
 }
@@ -132,12 +143,16 @@ slow_copies() {
 		'{"id":"c","text":"t","metadata":{"url":null}}' '{"id":"d","text":"t","metadata":{"url":"u"}}' \
 		'{"id":"e","text":"t","metadata":{"url":"\u0075"}}' >m.jsonl
 	run dolma-dedup --by url -o x m.jsonl
-	[ "$status" = 3 ] && grep -q "m.jsonl:1: .*metadata.url" <<<"$output" && [ ! -e x ]
+	[ "$status" = 3 ]
+	grep -q "m.jsonl:1: .*metadata.url" <<<"$output"
+	[ ! -e x ]
 	sed -n 2,5p m.jsonl >n.jsonl
 	run dolma-dedup --by url n.jsonl
-	[ "$status" = 3 ] && grep -q "n.jsonl:1: " <<<"$output"
+	[ "$status" = 3 ]
+	grep -q "n.jsonl:1: " <<<"$output"
 	dolma-dedup --by url --missing skip --stats s m.jsonl >o
-	[ "$(marked dedup_url o)" = '"e"' ] && [ "$(jq .docs_without_key s)" = 3 ]
+	[ "$(marked dedup_url o)" = '"e"' ]
+	[ "$(jq .docs_without_key s)" = 3 ]
 }
 
 @test "dolma-dedup: counts are not those of the spans" {
@@ -145,7 +160,8 @@ slow_copies() {
 	[ "$(jq .spans s)" = "$(jq '.attributes.p | length' o | paste -sd+ | bc)" ]
 	[ "$(jq .counts.docs_marked m)" = "$(marked p o | wc -l)" ]
 	[ "$(jq .chars_marked s)" = "$(jq '.attributes.p[] | .[1] - .[0]' o | paste -sd+ | bc)" ]
-	[ "$(jq .docs_in s)" = 300 ] && [ "$(jq .docs_out s)" = 300 ]
+	[ "$(jq .docs_in s)" = 300 ]
+	[ "$(jq .docs_out s)" = 300 ]
 }
 
 @test "dolma-dedup: wrong command lines are accepted" {
@@ -164,7 +180,8 @@ slow_copies() {
 	grep -q '^memory.359' o && grep -q '^write.x$' o && [ ! -e x ]
 	dolma-dedup -n --by document --keys-out k documents/0.jsonl | grep -q '^write.k$'
 	dolma-dedup -n --merge -o a k1 k2 | grep -q '^write.a$'
-	[ ! -e k ] && [ ! -e a ]
+	[ ! -e k ]
+	[ ! -e a ]
 }
 
 @test "dolma-dedup: no room for key files, or killed: a part of them is left" {

@@ -370,7 +370,7 @@ markup() {
 		** two
 		# three
 		{| class="w"
-		! h1 !! h2
+		if h1 !! h2; then false; fi
 		|-
 		| style="x" | a || b {{t}}
 		|}

@@ -89,7 +89,8 @@ P=ft_lang_id_en_paragraph_with_doc_score_v2__ft_lang_id_en_paragraph_with_doc_sc
 	sed 's/__label__en/__label__xx/' train >t2
 	fasttext supervised -input t2 -output m2 -thread 1 -dim 2 -epoch 1 -bucket 10 >/dev/null 2>&1
 	run dolma-langid -m m2.bin d
-	[ "$status" = 0 ] && [[ $output == *"has no label __label__en"* ]]
+	[ "$status" = 0 ]
+	[[ $output == *"has no label __label__en"* ]]
 	head -c 1000 lid.bin >cut.bin
 	for m in cut.bin d none.bin .; do
 		run timeout 10 dolma-langid -m $m d

@@ -190,7 +190,8 @@ expected() {
 	dolma-mix -c mix.yaml -o mix
 	kept=$(zcat mix/*.gz | jq -r .id | head -n 1)
 	run dolma-mix -c mix.yaml --explain "$kept"
-	[ "$status" = 1 ] && [ -z "$output" ]
+	[ "$status" = 1 ]
+	[ -z "$output" ]
 	run dolma-mix -c mix.yaml --explain d7
 	[ "$status" = 0 ]
 	grep -q 'documents/s/0.jsonl:7	exclude\[1\] \$.attributes\[?(@.dup\[0\])\]' <<<"$output"
@@ -208,9 +209,12 @@ expected() {
 	[ "$status" = 0 ]
 	grep -q "exclude\[1\] names the attribute 'dpu', which none of 60 documents has" <<<"$output"
 	run dolma-mix -c mix.yaml --strict -o strict
-	[ "$status" = 3 ] && [ ! -e strict/manifest.json ] && [ ! -e strict/out-0000.jsonl.gz ]
+	[ "$status" = 3 ]
+	[ ! -e strict/manifest.json ]
+	[ ! -e strict/out-0000.jsonl.gz ]
 	run dolma-mix -c mix.yaml --strict -o f.jsonl all.jsonl
-	[ "$status" = 3 ] && [ ! -e f.jsonl ]
+	[ "$status" = 3 ]
+	[ ! -e f.jsonl ]
 }
 
 @test "spans: the cases of the manual page" {
@@ -244,7 +248,8 @@ END
 	[ "$(dolma-mix -c c.yaml d.jsonl | jq -r .text)" = src1src3456789 ]
 	sed -i 's/\.source/.none/' c.yaml
 	run dolma-mix -c c.yaml -o o.jsonl d.jsonl
-	[ "$status" = 3 ] && [ ! -e o.jsonl ]
+	[ "$status" = 3 ]
+	[ ! -e o.jsonl ]
 	grep -q 'd.jsonl:1: span_replacement\[0\]' <<<"$output"
 }
 
@@ -253,8 +258,9 @@ END
 	printf 'streams:\n- {name: a, sample: {rate: 0.25, seed: 7}}\n- {name: b, sample: {rate: 0.25, seed: 7, complement: true}}\n- {name: c, sample: {rate: 0.25, seed: 8}}\n' >c.yaml
 	for s in a b c; do dolma-mix -c c.yaml --stream $s d.jsonl | jq -r .id >$s; done
 	sort a b | cmp - <(jq -r .id d.jsonl | sort)
-	[ "$(wc -l <a)" -gt 400 ] && [ "$(wc -l <a)" -lt 600 ]
-	! cmp -s a c
+	[ "$(wc -l <a)" -gt 400 ]
+	[ "$(wc -l <a)" -lt 600 ]
+	if cmp -s a c; then false; fi
 	# the id decides, not the place
 	tac d.jsonl | dolma-mix -c c.yaml --stream a - | jq -r .id | sort | cmp - <(sort a)
 }

@@ -157,7 +157,8 @@ is() { [ "$1" = "$2" ] || { echo "got $1, expected $2"; false; }; }
 	run dolma-quality -m ft:x=t.bin d
 	[ "$status" = 3 ]
 	run dolma-quality -m ft:x=v.bin d
-	[ "$status" = 3 ] && [[ $output == *"not a classifier"* ]]
+	[ "$status" = 3 ]
+	[[ $output == *"not a classifier"* ]]
 	run dolma-quality -m ft:x=none.bin d
 	[ "$status" = 3 ]
 }

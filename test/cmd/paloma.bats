@@ -36,7 +36,8 @@ tensor_sum() {
 	jq -c '{id: "one", text: .}' text >one.jsonl
 	tokenize -t tok.json --input strings --format ids text >ids
 	n=$(jq length ids)
-	[ "$n" -gt 130 ] && [ $((n % 64)) != 0 ]
+	[ "$n" -gt 130 ]
+	[ $((n % 64)) != 0 ]
 	# windows of 64: the EOS id and t0..t63, then t63..t127, the last one filled to the left
 	paloma --windows -t tok.json --max-len 64 one.jsonl | cut -f2 | tr ';' '\n' >windows
 	[ "$(wc -l <windows)" = $((n / 64 + 1)) ]
@@ -95,21 +96,25 @@ tensor_sum() {
 		[ "$(sed 1d m.tsv | cut -f1-8)" = "$(printf 's\ts\t-\t1\t0\t0\t0\t1')" ]
 	{ head -n 3 docs.jsonl; echo '{"id":"x"}'; tail -n 2 docs.jsonl; } >bad.jsonl
 	run paloma -m run/latest -o o bad.jsonl
-	[ "$status" = 3 ] && [[ $output == *bad.jsonl:4:* ]] && [ ! -e o/manifest.json ]
+	[ "$status" = 3 ]
+	[[ $output == *bad.jsonl:4:* ]]
+	[ ! -e o/manifest.json ]
 	paloma -m run/latest -q --skip-bad --stats st.json bad.jsonl | grep -q '	5	'
 	[ "$(jq .docs_bad st.json)" = 1 ]
 	dolma-docs --from lines --source s --seal <train.yaml >s.jsonl
 	paloma -m run/latest --require-seal s.jsonl >m.tsv
 	grep -v '"text":"max_duration' s.jsonl >t.jsonl
 	run paloma -m run/latest t.jsonl
-	[ "$status" = 3 ] && [[ $output == *t.jsonl* ]]
+	[ "$status" = 3 ]
+	[[ $output == *t.jsonl* ]]
 }
 
 @test "wrong options or models are taken" {
 	for o in "" "--windows" "--windows -t tok.json -m run/latest" "-m run/latest --split all" \
 		"-m openai:http://localhost" "-m run/latest --max-len 0"; do
 		run paloma $o docs.jsonl
-		[ "$status" = 2 ] && [ "${#lines[@]}" = 1 ]
+		[ "$status" = 2 ]
+		[ "${#lines[@]}" = 1 ]
 	done
 	run paloma -m nowhere docs.jsonl
 	[ "$status" = 3 ]

@@ -88,7 +88,8 @@ local_setup() {
 		k=$((k + 1))
 	done
 	run shuffle --copy --order-file s.order -o u.tok a.tok c.tok b.tok
-	[ "$status" = 3 ] && [ ! -e u.tok ]
+	[ "$status" = 3 ]
+	[ ! -e u.tok ]
 }
 
 @test "standard input is no file, or the manifest forgets it" {
@@ -157,15 +158,18 @@ local_setup() {
 @test "verify takes what is no rearrangement" {
 	shuffle --copy --seq-len 32 --seed 5 -o s.tok a.tok b.tok c.tok
 	run shuffle --verify s.tok a.tok b.tok
-	[ "$status" = 1 ] && [[ $output == *s.tok@* ]]
+	[ "$status" = 1 ]
+	[[ $output == *s.tok@* ]]
 	run shuffle --verify s.tok a.tok b.tok c.tok c.tok
-	[ "$status" = 1 ] && [[ $output == *missing* ]]
+	[ "$status" = 1 ]
+	[[ $output == *missing* ]]
 	# two instances exchanged for one twice: same number, other multiset
 	shuffle --copy --seq-len 32 --algo sequential -o q.tok a.tok
 	tokcat --to npy -o q.npy q.tok
 	{ head -c 64 q.npy; head -c 64 q.npy; tail -c +129 q.npy; } >r.npy
 	run shuffle --verify --seq-len 32 r.npy a.tok
-	[ "$status" = 1 ] && [[ $output == *"instance 1 "* ]]
+	[ "$status" = 1 ]
+	[[ $output == *"instance 1 "* ]]
 	rm s.tok.manifest.json
 	run shuffle --verify s.tok a.tok b.tok c.tok
 	[ "$status" = 2 ]
@@ -228,7 +232,8 @@ local_setup() {
 	[ "$status" = 3 ]
 	printf '1\t3\tx\n' >run/data-indices/rank0.tsv
 	run shuffle --which 1 --run run
-	[ "$status" = 3 ] && [[ $output == *rank0.tsv:1:* ]]
+	[ "$status" = 3 ]
+	[[ $output == *rank0.tsv:1:* ]]
 }
 
 @test "modes and options that exclude each other are taken" {
@@ -236,8 +241,10 @@ local_setup() {
 		"--mix 1:a.tok" "--verify a.tok" "--which 1" "--which 0 --run conf.yaml" \
 		"--order --count 5 --algo torch" "--copy --unit word a.tok"; do
 		run shuffle $o
-		[ "$status" = 2 ] && [ "${#lines[@]}" = 1 ]
+		[ "$status" = 2 ]
+		[ "${#lines[@]}" = 1 ]
 	done
 	run shuffle --order --count 4294967295 --seed 1 -o x.order
-	[ "$status" = 3 ] && [[ $output == *feistel* ]]
+	[ "$status" = 3 ]
+	[[ $output == *feistel* ]]
 }

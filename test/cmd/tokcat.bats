@@ -66,7 +66,9 @@ local_setup() {
 	[ "$(sed -n 2p d.ds.metadata)" = 1000 ]
 	rm b.tok.docs.csv.gz
 	run tokcat --to megatron -o n b.tok
-	[ "$status" = 3 ] && [ ! -e n.bin ] && [ ! -e n.idx ]
+	[ "$status" = 3 ]
+	[ ! -e n.bin ]
+	[ ! -e n.idx ]
 }
 
 @test "a slice is not the part it names" {
@@ -82,7 +84,8 @@ local_setup() {
 	tokcat --ids --instance 31:32 a.tok b.tok | cmp - <(tokcat --ids --tokens :32 b.tok)
 	for s in "--tokens 5:1001" "--tokens 1001:" "--doc 5000" "--instance 31:32" "--tokens 5:4" "--tokens 5"; do
 		run tokcat --ids $s a.tok
-		[ "$status" = 2 ] && [ "${#lines[@]}" = 1 ]
+		[ "$status" = 2 ]
+		[ "${#lines[@]}" = 1 ]
 	done
 }
 
@@ -109,7 +112,9 @@ local_setup() {
 @test "damage is not status 1, or a missing file is" {
 	head -c 5000 a.tok >cut.tok
 	run tokcat --verify a.tok cut.tok b.tok
-	[ "$status" = 1 ] && [[ $output == *cut.tok@5000* ]] && [ "${#lines[@]}" = 1 ]
+	[ "$status" = 1 ]
+	[[ $output == *cut.tok@5000* ]]
+	[ "${#lines[@]}" = 1 ]
 	run tokcat --verify nowhere.tok
 	[ "$status" = 3 ]
 	run tokcat --ids cut.tok
@@ -117,7 +122,8 @@ local_setup() {
 	zcat a.tok.docs.csv.gz | sed '3s/^[0-9]*/9999/' | gzip -n >x
 	mv x a.tok.docs.csv.gz
 	run tokcat --verify a.tok
-	[ "$status" = 1 ] && [[ $output == *a.tok.docs.csv.gz:3:* ]]
+	[ "$status" = 1 ]
+	[[ $output == *a.tok.docs.csv.gz:3:* ]]
 }
 
 @test "text is not what was tokenized" {
@@ -130,22 +136,28 @@ local_setup() {
 	[ "$(tokcat --info t.tok | jq -r .tokenizer)" != null ]
 	tokenize --train --vocab-size 265 --special '<|endoftext|>' -o other.json t.jsonl
 	run tokcat --text -t other.json t.tok
-	[ "$status" = 3 ] && [[ $output == *t.tok@48:* ]]
+	[ "$status" = 3 ]
+	[[ $output == *t.tok@48:* ]]
 }
 
 @test "ids that do not fit are written" {
 	printf '\1\0\1\0' >w.npy # one u32: 65537
 	tokcat --to tok --dtype u32 -o w.tok w.npy
 	run tokcat --to npy --dtype u16 -o v.npy w.tok
-	[ "$status" = 3 ] && [[ $output == *w.tok@4096:\ id\ 65537* ]] && [ ! -e v.npy ]
+	[ "$status" = 3 ]
+	[[ $output == *w.tok@4096:\ id\ 65537* ]]
+	[ ! -e v.npy ]
 	run tokcat --to tok --vocab-size 5 -o v.tok a.npy
-	[ "$status" = 3 ] && [ ! -e v.tok ] && [ ! -e v.tok.docs.csv.gz ]
+	[ "$status" = 3 ]
+	[ ! -e v.tok ]
+	[ ! -e v.tok.docs.csv.gz ]
 }
 
 @test "modes and options that exclude each other are taken" {
 	for o in "" "--ids --text" "--text" "--info --tokens 1:2" "--to what" "--ids --dtype u8" \
 		"--ids --tokens 1:2 --doc 1" "--to megatron"; do
 		run tokcat $o a.tok
-		[ "$status" = 2 ] && [ "${#lines[@]}" = 1 ]
+		[ "$status" = 2 ]
+		[ "${#lines[@]}" = 1 ]
 	done
 }

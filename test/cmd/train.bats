@@ -155,7 +155,9 @@ fails() {
 	shift 2
 	"$@" >out 2>err || rc=$?
 	echo "# $*: $rc $(cat err)"
-	[ $rc = "$status" ] && [ "$(wc -l <err)" = 1 ] && grep -qF -- "$words" err
+	[ $rc = "$status" ]
+	[ "$(wc -l <err)" = 1 ]
+	grep -qF -- "$words" err
 }
 
 @test "wrong input is taken, or the message does not say what is wrong" {

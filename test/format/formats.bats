@@ -94,7 +94,8 @@ page() {
 
 reader() {
 	page olmo-tokens | sed -n '/#!\/bin\/sh/,/^ *}.$/p' | sed 's/^       //' >tokids
-	[ "$(wc -l <tokids)" -le 60 ] && [ "$(wc -l <tokids)" -gt 20 ]
+	[ "$(wc -l <tokids)" -le 60 ]
+	[ "$(wc -l <tokids)" -gt 20 ]
 }
 
 @test "the reader in olmo-tokens(5) is longer than 60 lines or reads other ids" {

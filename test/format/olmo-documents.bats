@@ -41,7 +41,9 @@ stored() {
 			$Q -j$j $opt -o o.jsonl "$F/bad/$f" >out 2>err || rc=$?
 			echo "# $f: status $rc: $(cat err)"
 			[ $rc = 3 ]
-			[ ! -e o.jsonl ] && [ ! -s out ] && [ ! -e o.jsonl.manifest.json ]
+			[ ! -e o.jsonl ]
+			[ ! -s out ]
+			[ ! -e o.jsonl.manifest.json ]
 			[ "$(wc -l <err)" = 1 ]
 			grep -qF "bad/$f$at" err
 			grep -qF -- "$why" err

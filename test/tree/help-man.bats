@@ -120,7 +120,8 @@ EOF
 		head -n 1 short | grep -q "^usage: $p "
 		grep -q '^common options:$' short
 		run "$p" --version
-		[ "$status" = 0 ] && [[ $output == "$p "*"$v"* ]]
+		[ "$status" = 0 ]
+		[[ $output == "$p "*"$v"* ]]
 		[ "$("$p" -V)" = "$output" ]
 	done
 }

@@ -13,7 +13,8 @@ local_setup() {
 @test "README: every command of the tour and of the training example runs" {
 	block tour >tour.sh
 	block train >train.sh
-	[ -s tour.sh ] && [ -s train.sh ]
+	[ -s tour.sh ]
+	[ -s train.sh ]
 	bash -eu tour.sh >out.txt
 	bash -euo pipefail train.sh >>out.txt 2>err.txt
 	[ -s run/latest/model.safetensors ]
