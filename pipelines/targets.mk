@@ -6,7 +6,7 @@ BATS_LONG := $(sort $(wildcard test/long/*.bats))
 PROVE     := CMOCKA_MESSAGE_OUTPUT=TAP OLMO_BIN=$(abspath $O/bin) OLMO_TEST=$(abspath $O/test) \
 	     LC_ALL=C prove --norc -j2 -e test/lib/run-tap
 
-.PHONY: help deps deps-check deps-lint check check-long conformance bench lint format clean demo audit
+.PHONY: help deps check check-unit check-long conformance bench lint format clean demo audit
 help:
 	@sed -n 's/^## //p' pipelines/targets.mk
 
@@ -28,11 +28,15 @@ audit: all
 
 ## make check         all tests that need no network and no other data (< 3 minutes)
 check: all $(call ctests_of,$(CTESTS) $(CREF))
-	$(PROVE) $(call ctests_of,$(CTESTS)) $(BATS)
+	@$(PROVE) $(call ctests_of,$(CTESTS)) $(BATS)
+
+## make check-unit    the unit and kernel tests alone (for SAN=asan|ubsan|tsan)
+check-unit: $(call ctests_of,$(CTESTS) $(CREF))
+	@$(PROVE) $(call ctests_of,$(CTESTS))
 
 ## make check-long    fuzzing, sanitizers, kill loops
 check-long: all $(call ctests_of,$(CTESTS) $(CLONG) $(CREF))
-	$(PROVE) $(call ctests_of,$(CLONG)) $(BATS_LONG)
+	@$(PROVE) $(call ctests_of,$(CLONG)) $(BATS_LONG)
 
 ## make conformance   outputs of the original tools, when SHARED=DIR holds them
 conformance: all $(call ctests_of,$(CCONF) $(CREF))

@@ -10,7 +10,7 @@ tree() {
 		if [ -d .git ] && command -v git >/dev/null; then
 			git -c safe.directory='*' ls-files --cached --others --exclude-standard
 		else
-			find . -type f ! -path './build/*' ! -path './bin/*' ! -path './.git/*'
+			find . -type f ! -path './build/*' ! -path './bin/*' ! -path './.git/*' | sed 's:^./::'
 		fi | sort -u
 	)
 }
