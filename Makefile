@@ -32,6 +32,7 @@ endif
 ifeq ($(DEV),1)
 WARN += -Werror
 endif
+# Under a sanitizer kernels/cpu/ops_*.c are compiled with -O0: optimised, each takes minutes.
 ALLC   := -std=c11 $(CFLAGS) $(CPPF) $(FPF) $(WARN) $(WARNC) $(SANF_$(SAN)) -pthread
 ALLCXX := -std=c++17 $(CFLAGS) $(CPPF) $(FPF) -Wall -Wextra $(SANF_$(SAN)) -pthread
 ISA_avx2   := -mavx2 -mfma -mbmi2
@@ -45,6 +46,7 @@ LAYERS := eval model kernels text tok doc io base
 DOCP   := text doc io base
 TOKP   := tok doc io base
 ALLP   := eval model kernels tok doc io base
+LAYERS_dolma-fetch   := io base
 LAYERS_dolma-docs    := doc io base
 LAYERS_dolma-langid  := $(DOCP)
 LAYERS_dolma-quality := $(DOCP)
@@ -56,10 +58,13 @@ LAYERS_tokcat        := $(TOKP)
 LAYERS_shuffle       := $(TOKP)
 LAYERS_train         := $(ALLP)
 LAYERS_paloma        := $(ALLP)
+LAYERS_catwalk       := eval model kernels text tok doc io base
+LAYERS_generate      := $(ALLP)
 LAYERS_olmo          := io base
 
 EXT_base := -lxxhash -lm -lpthread
-EXT_io   := -ljansson -lyaml -lzstd -lisal -lz
+EXT_io   := -ljansson -lyaml -lzstd -lisal -lz \
+	-Wl,--push-state,--as-needed -lcurl -lcrypto -Wl,--pop-state
 # Only dolma-docs needs libxml2: the other programs with the doc layer are not tied to it.
 EXT_doc  := -Wl,--push-state,--as-needed -lxml2 -Wl,--pop-state
 CPP_doc  := -I/usr/include/libxml2
@@ -97,6 +102,7 @@ $O/bin/%: $O/cmd/%.o $$(call libs_of,$$(LAYERS_$$*))
 $O/%.o: %.c
 	@mkdir -p $(@D)
 	$(if $V,,@echo "  CC    $<";)$(CC) $(ALLC) $(if $(filter common/doc/%,$*),$(CPP_doc)) \
+		$(if $(SAN),$(if $(filter kernels/cpu/ops_%,$*),-O0)) \
 		$(if $(filter %_avx2,$*),$(ISA_avx2)) \
 		$(if $(filter %_avx512,$*),$(ISA_avx512)) -MMD -MP -c -o $@ $<
 

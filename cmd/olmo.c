@@ -1,5 +1,4 @@
-/* olmo: run a program of the suite, or audit what they wrote. */
-#include <errno.h>
+/* olmo: run a program of the suite, audit what they wrote, show it. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,19 +7,28 @@
 #include "base/err.h"
 #include "base/opt.h"
 #include "io/audit.h"
+#include "io/out.h"
+#include "io/report.h"
+#include "io/svgplot.h"
 
-enum { EXEC_PATH = OPT_LONG };
+enum { EXEC_PATH = OPT_LONG, LOG_X };
 
 static const struct opt own[] = {
-    {"exec-path", EXEC_PATH, NULL, "print the directory of the programs"}, {0}};
+    {"exec-path", EXEC_PATH, NULL, "print the directory of the programs"},
+    {"log-x", LOG_X, NULL, "plot: a logarithmic axis of steps"}, {0}};
 
-static const struct prog prog = {"olmo", "PROG [ARG..]\naudit [OPTIONS] PATH\n--exec-path",
-    "run a program of the suite, or audit a run", own, 0};
+static const struct prog prog = {"olmo",
+    "PROG [ARG..]\naudit [OPTIONS] PATH\n"
+    "plot [--log-x] KEY LOG.. -o F.svg\nreport RUN.. -o F.html\n--exec-path",
+    "run a program of the suite, audit a run, plot and report", own, 0};
 
 /* Nothing else is run: a directory of programs holds strangers too. */
 static const char *const programs[] = {"catwalk", "decontam", "dolma-dedup", "dolma-docs",
     "dolma-fetch", "dolma-langid", "dolma-mix", "dolma-quality", "generate", "judge", "paloma",
     "shuffle", "tokcat", "tokenize", "train", "wimbd", NULL};
+
+/* Installed out of the PATH (pipelines/install.sh): beside olmo, a stranger may have the name. */
+static const char *const hidden[] = {"shuffle", "tokenize", "train", NULL};
 
 /* --- where the programs are -------------------------------------------------------------------- */
 
@@ -62,30 +70,38 @@ static char *exec_path(const char *dir)
 	return real ? real : xstrdup(dir);
 }
 
-static int is_program(const char *name)
+static int among(const char *const *names, const char *name)
 {
-	for (const char *const *p = programs; *p; p++)
-		if (!strcmp(*p, name))
+	for (; *names; names++)
+		if (!strcmp(*names, name))
 			return 1;
 	return 0;
+}
+
+static void print_exec_path(const char *argv0)
+{
+	char *home = own_directory(argv0), *dir = exec_path(home);
+
+	puts(dir);
+	free(dir);
+	free(home);
 }
 
 /* Does not come back. */
 static void run_program(char **argv)
 {
-	char *dir = own_directory(argv[0]), *libexec = exec_path(dir), *file;
+	char *home = own_directory(argv[0]), *dir, *file;
 
 	argv++;
-	if (!is_program(argv[0]))
-		die_usage("no program '%s': olmo --help lists them", argv[0]);
+	if (!among(programs, argv[0]))
+		die_usage("no program '%s': olmo(1) lists them", argv[0]);
+	dir = among(hidden, argv[0]) ? exec_path(home) : xstrdup(home);
 	file = xasprintf("%s/%s", dir, argv[0]);
 	execv(file, argv);
-	if (errno == ENOENT) {
-		free(file);
-		file = xasprintf("%s/%s", libexec, argv[0]);
-		execv(file, argv);
-	}
 	err_sys("cannot run '%s'", file);
+	free(home);
+	free(dir);
+	free(file);
 	die_err();
 }
 
@@ -104,23 +120,59 @@ static int audit(const struct opts *o)
 	return rows ? EXIT_NO : EXIT_DONE;
 }
 
+/* --- plot, report ------------------------------------------------------------------------------ */
+
+static int plot(const struct opts *o, int log_x)
+{
+	if (o->n_files < 2)
+		die_usage("plot wants a KEY and at least one LOG");
+	if (svgplot_command(o, log_x) < 0)
+		die_err();
+	return EXIT_DONE;
+}
+
+static int report(const struct opts *o)
+{
+	if (!o->n_files)
+		die_usage("report wants at least one run directory");
+	if (report_command(o) < 0)
+		die_err();
+	return EXIT_DONE;
+}
+
+static int own_command(const char *name)
+{
+	return !strcmp(name, "audit") || !strcmp(name, "plot") || !strcmp(name, "report");
+}
+
 int main(int argc, char **argv)
 {
 	struct opts o;
-	const char *arg;
-	int key, status;
+	const char *arg, *command;
+	int key, status, log_x = 0;
 
 	progname = prog.name;
-	if (argc > 1 && *argv[1] != '-' && strcmp(argv[1], "audit"))
+	if (argc > 1 && *argv[1] != '-' && !own_command(argv[1]))
 		run_program(argv);
 	opts_init(&o, &prog, argc, argv);
 	while ((key = opts_next(&o, &arg)))
 		if (key == EXEC_PATH) {
-			puts(exec_path(own_directory(argv[0])));
+			print_exec_path(argv[0]);
 			return EXIT_DONE;
-		}
-	if (!o.n_files || strcmp(o.files[0], "audit"))
-		die_usage("give a program to run, or audit PATH");
-	status = audit(&o);
+		} else
+			log_x = 1;
+	if (!o.n_files || !own_command(o.files[0]))
+		die_usage("give a program to run, audit PATH, plot KEY LOG.. or report RUN..");
+	command = o.files[0];
+	if (log_x && strcmp(command, "plot"))
+		die_usage("--log-x is an option of plot");
+	out_signals();
+	if (!strcmp(command, "audit"))
+		status = audit(&o);
+	else {
+		o.files++;
+		o.n_files--;
+		status = !strcmp(command, "plot") ? plot(&o, log_x) : report(&o);
+	}
 	return opts_end(&o, status);
 }

@@ -64,7 +64,7 @@ say = @printf '%-10s %s\n' '$1' '$2'
 
 .PHONY: demo
 demo: $(OUT)/report.txt
-	@echo "demo: done: $(OUT)/report.txt"
+	@echo "demo: done: $(OUT)/report.html (as text: $(OUT)/report.txt)"
 
 # --- raw text ------------------------------------------------------------------------------------
 $(OUT)/raw/lid.txt:
@@ -199,7 +199,8 @@ $(OUT)/eval/paloma/manifest.json: $(OUT)/run/manifest.json $(call manifests,$(HE
 	@cd $(OUT) && paloma -m run/latest $(PALOMA_OPTS) -j $J -f -o eval/paloma eval/data >/dev/null
 
 $(OUT)/report.txt: $(OUT)/eval/paloma/manifest.json $D/report.sh
-	$(call say,report,$(OUT)/report.txt)
+	$(call say,report,$(OUT)/report.html)
+	@cd $(OUT) && olmo report . -f -o report.html
 	@sh $D/report.sh $(OUT) >$(OUT)/.report.tmp
 	@cd $(OUT) && find . -type f ! -path './.*' ! -name SHA256SUMS ! -name report.txt ! -name timing.jsonl | \
 		sort | xargs sha256sum >.sums.tmp && mv .sums.tmp SHA256SUMS && mv .report.tmp report.txt

@@ -8,7 +8,7 @@ PROVE     := CMOCKA_MESSAGE_OUTPUT=TAP OLMO_BIN=$(abspath $O/bin) OLMO_TEST=$(ab
 
 .PHONY: help deps check check-unit check-long conformance bench lint format clean demo audit
 help:
-	@sed -n 's/^## //p' pipelines/targets.mk
+	@sed -n 's/^## //p' pipelines/targets.mk pipelines/install.mk
 
 ## make               build all programs into bin/
 ## make deps          install the Debian packages named in packages.txt (build, check, lint)
@@ -65,3 +65,5 @@ format:
 ## make clean         remove build/ and bin/
 clean:
 	rm -rf $(B) $(BIN)
+
+include pipelines/install.mk

@@ -148,7 +148,15 @@ flip() {
 	# installed: too common names lie in libexec
 	mkdir -p i/bin i/libexec/olmo
 	cp "$dir/olmo" i/bin/
-	cp "$dir/dolma-mix" i/libexec/olmo/
+	cp "$dir/dolma-mix" i/bin/
+	cp "$dir/shuffle" i/libexec/olmo/
+	printf '#!/bin/sh\necho a stranger\n' >i/bin/shuffle
+	cp i/bin/shuffle i/bin/train
+	chmod +x i/bin/shuffle i/bin/train
 	i/bin/olmo dolma-mix -V | grep -q '^dolma-mix'
+	i/bin/olmo shuffle -V | grep -q '^shuffle'
+	run i/bin/olmo train -V
+	[ "$status" = 3 ]
+	[[ $output != *stranger* ]]
 	[ "$(i/bin/olmo --exec-path)" = "$PWD/i/libexec/olmo" ]
 }

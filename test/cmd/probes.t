@@ -75,6 +75,18 @@ probe dolma-docs "truncated input" probe_truncated o/x.jsonl cut.txt.gz dolma-do
 probe dolma-docs "| head -1" probe_head dolma-docs "$@" big.txt
 probe dolma-docs "kill" probe_kill "$TMP/o/x.jsonl" big.txt dolma-docs "$@" -o o/x.jsonl
 
+# fetch: reads a list, writes a directory; -n prints
+for i in $(seq 3000); do echo "- file://$TMP/small.jsonl f$i"; done >big.list
+head -n 2 big.list >small.list
+gzip -kc big.list | head -c 3000 >cut.list.gz
+probe dolma-fetch "unknown option" probe_unknown_option dolma-fetch
+probe dolma-fetch "full disk" probe_full dolma-fetch -n -o o/none big.list
+probe dolma-fetch "no space for -o" probe_full_file o/files dolma-fetch -o o/files small.list
+probe dolma-fetch "truncated input" probe_truncated o/files cut.list.gz dolma-fetch -o o/files \
+	cut.list.gz
+probe dolma-fetch "| head -1" probe_head dolma-fetch -n -o o/none big.list
+probe dolma-fetch "kill" probe_kill "$TMP/o/files" small.list dolma-fetch -o o/files -
+
 filter dolma-langid -m lid.bin
 filter dolma-quality -t gopher,c4,pii
 filter dolma-dedup --by paragraph --name dup
@@ -139,6 +151,30 @@ probe paloma "truncated input" probe_truncated o/p cut.jsonl.gz paloma -m model/
 	cut.jsonl.gz
 probe paloma "| head -1" probe_head paloma --windows -t tok.json big.jsonl
 probe paloma "kill" probe_kill "$TMP/o/p" small.jsonl paloma -m model/latest -o o/p -
+
+docs 4000 | awk -v q='"' '{ print "{" q "prompt" q ":" q "line " NR q "}" }' >prompts.jsonl
+jq -c '{task_name: "t", doc_id: .metadata.n, idx: input_line_number, label: 0,
+	request: {context: "c", continuation: " x"}}' big.jsonl >rq.jsonl
+gzip -kc rq.jsonl | head -c 10000 >cutrq.jsonl.gz
+gzip -kc prompts.jsonl | head -c 4000 >cutp.jsonl.gz
+head -n 5 prompts.jsonl >fewp.jsonl
+jq -c '{goal: .text, sol1: "a", sol2: "b", label: 0}' big.jsonl >piqa.validation.jsonl
+set -- -m mock:sha256 --requests
+probe catwalk "unknown option" probe_unknown_option catwalk
+probe catwalk "full disk" probe_full catwalk -q "$@" rq.jsonl
+probe catwalk "no space for -o" probe_full_file o/c catwalk -q "$@" rq.jsonl -o o/c
+probe catwalk "truncated input" probe_truncated o/c cutrq.jsonl.gz catwalk -q "$@" cutrq.jsonl.gz -o o/c
+probe catwalk "| head -1" probe_head catwalk -t piqa --data . --dump-requests
+probe catwalk "kill" probe_kill "$TMP/o/c" rq.jsonl catwalk -q "$@" - -o o/c
+
+set -- -m model/latest --max-new 1
+probe generate "unknown option" probe_unknown_option generate
+probe generate "full disk" probe_full generate "$@" fewp.jsonl
+probe generate "no space for -o" probe_full_file o/g.jsonl generate "$@" -o o/g.jsonl fewp.jsonl
+probe generate "truncated input" probe_truncated o/g.jsonl cutp.jsonl.gz generate "$@" -o o/g.jsonl \
+	cutp.jsonl.gz
+probe generate "| head -1" probe_head generate "$@" prompts.jsonl
+probe generate "kill" probe_kill "$TMP/o/g.jsonl" fewp.jsonl generate "$@" -o o/g.jsonl
 
 probe olmo "unknown option" probe_unknown_option olmo
 head -c 100 small.tok.manifest.json >o/small.tok.manifest.json

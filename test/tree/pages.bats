@@ -31,7 +31,7 @@ examples() {
 		olmo-train.1 | olmo-shuffle.1 | olmo-tokenize.1) ref=${ref#olmo-} ;; # as installed
 		esac
 		case $ref in
-		olmo* | dolma* | tok* | train.* | shuffle.* | decontam.* | paloma.* | wimbd.*)
+		olmo* | dolma* | tok* | train.* | shuffle.* | decontam.* | paloma.* | catwalk.* | generate.* | wimbd.*)
 			[ -e "$ROOT/man/$ref" ] || { echo "no man/$ref"; bad=1; }
 			;;
 		esac

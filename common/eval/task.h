@@ -1,0 +1,34 @@
+/* task: multiple-choice data sets as requests (eval/request.h).
+ *
+ * Two regimes write the questions: catwalk (the paper's offline evaluation; unconditional rows
+ * follow) and inloop (OLMo's evaluation while it trains).  Rows of a data set are JSON lines with the
+ * fields of its Hugging Face form.
+ *
+ *	const struct task *t = task_find("piqa");	NULL: unknown
+ *	task_row(t, TASK_CATWALK, line, len, doc, &set)	appends the rows of document doc
+ *	task_uncond(&set, from)				… and the unconditional twins of rows [from, n)
+ */
+#ifndef OLMO_EVAL_TASK_H
+#define OLMO_EVAL_TASK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "eval/metric.h"
+#include "eval/request.h"
+
+enum task_regime { TASK_CATWALK, TASK_INLOOP };
+
+struct task;
+
+const struct task *task_find(const char *name); /* name or alias */
+const struct task *task_at(size_t i);           /* all of them; NULL at the end */
+const char *task_name(const struct task *t);
+/* Names a data file may have, DIR/NAME.SPLIT.jsonl: the i-th, NULL at the end. */
+const char *task_file(const struct task *t, enum task_regime g, size_t i);
+enum metric task_primary(const struct task *t, enum task_regime g);
+int task_row(const struct task *t, enum task_regime g, const char *line, size_t len, int64_t doc,
+    struct request_set *s);
+void task_uncond(struct request_set *s, size_t from);
+
+#endif
