@@ -261,17 +261,9 @@ static int read_lines(struct generate *g, struct in *in, struct seal *seal)
 	size_t len;
 	int rc;
 
-	while ((rc = in_line(in, &line, &len)) > 0) {
-		if (seal_is(line, len)) {
-			if (seal_check(seal, line, len, in_name(in), in_lineno(in)) < 0)
-				return -1;
-			continue;
-		}
-		seal_add(seal, line, len, 0);
-		seal_add(seal, "\n", 1, 1);
+	while ((rc = seal_next(seal, in, &line, &len)) > 0)
 		if (one_prompt(g, in, line, len) < 0)
 			return -1;
-	}
 	return rc < 0 ? -1 : seal_end(seal, g->o.require_seal, in_name(in));
 }
 

@@ -263,6 +263,8 @@ static int document_done(void *arg, uint64_t doc, double ll)
 static int parse(struct paloma *p, struct jscan *j, const char *line, size_t len,
     const char *where, uint64_t lineno)
 {
+	const char *id;
+
 	p->text.len = p->ids.n = p->line.len = 0;
 	if (jscan_line(j, line, len) < 0)
 		return -1;
@@ -273,9 +275,10 @@ static int parse(struct paloma *p, struct jscan *j, const char *line, size_t len
 	buf_cstr(&p->text);
 	if (encoder_add(p->encoder, p->text.p, p->text.len, &p->ids) < 0)
 		return -1;
-	if (j->f[J_ID].p != NULL && jspan_type(j->f[J_ID]) == JT_STRING)
-		ppl_report_field(&p->line, string_or(j->f[J_ID], "", &p->name));
-	else
+	if (j->f[J_ID].p != NULL && jspan_type(j->f[J_ID]) == JT_STRING) {
+		id = string_or(j->f[J_ID], "", &p->name);
+		buf_tsv(&p->line, id, strlen(id));
+	} else
 		buf_printf(&p->line, "%s:%" PRIu64, where, lineno);
 	return 0;
 }
@@ -296,9 +299,9 @@ static int add_document(struct paloma *p, const struct jscan *j, const struct in
 	if (p->list != NULL) {
 		s.tokens = p->ids.n;
 		buf_chr(&p->line, '\t');
-		ppl_report_field(&p->line, source);
+		buf_tsv(&p->line, source, strlen(source));
 		buf_chr(&p->line, '\t');
-		ppl_report_field(&p->line, domain);
+		buf_tsv(&p->line, domain, strlen(domain));
 		buf_printf(&p->line, "\t%s", in->split);
 		ppl_report_counts(&p->line, &s);
 		push_pending(p, &p->line);
@@ -340,17 +343,9 @@ static int read_lines(
 	size_t len;
 	int rc;
 
-	while ((rc = in_line(in, &line, &len)) > 0) {
-		if (seal_is(line, len)) {
-			if (seal_check(seal, line, len, in_name(in), in_lineno(in)) < 0)
-				return -1;
-			continue;
-		}
-		seal_add(seal, line, len, 0);
-		seal_add(seal, "\n", 1, 1);
+	while ((rc = seal_next(seal, in, &line, &len)) > 0)
 		if (one_line(p, input, in, line, len) < 0)
 			return -1;
-	}
 	return rc < 0 ? -1 : seal_end(seal, p->o.require_seal, in_name(in));
 }
 

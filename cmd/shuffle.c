@@ -593,30 +593,6 @@ struct tsv {
 	struct tokenizer *tokenizer; /* NULL: no text */
 };
 
-static void put_field(struct buf *b, const char *p, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		switch (p[i]) {
-		case '\t':
-			buf_str(b, "\\t");
-			break;
-		case '\n':
-			buf_str(b, "\\n");
-			break;
-		case '\r':
-			buf_str(b, "\\r");
-			break;
-		case '\\':
-			buf_str(b, "\\\\");
-			break;
-		default:
-			buf_chr(b, p[i]);
-			break;
-		}
-}
-
 static int put_text(struct tsv *v, const struct trace_hit *h)
 {
 	size_t n = (size_t)(h->end - h->start);
@@ -628,7 +604,7 @@ static int put_text(struct tsv *v, const struct trace_hit *h)
 	rc = tokenizer_decode(v->tokenizer, ids, n, 0, &v->text);
 	free(ids);
 	buf_chr(&v->line, '\t');
-	put_field(&v->line, v->text.p, v->text.len);
+	buf_tsv(&v->line, v->text.p, v->text.len);
 	return rc;
 }
 
@@ -642,9 +618,9 @@ static int put_hit(void *arg, const struct trace_hit *h)
 	if (h->table != NULL) {
 		const char *source = doctable_source(h->table, h->row);
 
-		put_field(b, doctable_id(h->table, h->row), h->table->row[h->row].id_len);
+		buf_tsv(b, doctable_id(h->table, h->row), h->table->row[h->row].id_len);
 		buf_chr(b, '\t');
-		put_field(b, source, strlen(source));
+		buf_tsv(b, source, strlen(source));
 		buf_printf(b, ":%" PRIu64, h->table->row[h->row].line);
 	} else {
 		buf_chr(b, '\t');

@@ -140,6 +140,30 @@ void buf_f64(struct buf *b, double v, int with_point)
 	buf_str(b, s);
 }
 
+void buf_tsv(struct buf *b, const char *p, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		switch (p[i]) {
+		case '\t':
+			buf_str(b, "\\t");
+			break;
+		case '\n':
+			buf_str(b, "\\n");
+			break;
+		case '\r':
+			buf_str(b, "\\r");
+			break;
+		case '\\':
+			buf_str(b, "\\\\");
+			break;
+		default:
+			buf_chr(b, p[i]);
+			break;
+		}
+}
+
 void buf_release(struct buf *b)
 {
 	free(b->p);

@@ -25,6 +25,8 @@ void buf_u64(struct buf *b, uint64_t v); /* decimal */
 /* The shortest decimal that reads back as the same double ("1.0" prints as 1.0 when
  * with_point, else 1); NaN and infinities as JSON null. */
 void buf_f64(struct buf *b, double v, int with_point);
+/* A field of a TSV row: tab, newline, carriage return and backslash as \t, \n, \r, \\. */
+void buf_tsv(struct buf *b, const char *p, size_t n);
 void buf_release(struct buf *b);
 
 static inline void buf_need(struct buf *b, size_t extra)

@@ -192,8 +192,3 @@ void pool_run(struct pool *p, size_t n, void (*fn)(void *arg, size_t i, int work
 	claim(p, 0);
 	wait_done(p);
 }
-
-int pool_cpus(void)
-{
-	return os_cpus();
-}

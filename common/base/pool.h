@@ -17,6 +17,5 @@ struct pool *pool_new(int n_threads); /* >= 1; ends the program when threads can
 void pool_free(struct pool *p);
 int pool_size(const struct pool *p);
 void pool_run(struct pool *p, size_t n, void (*fn)(void *arg, size_t i, int worker), void *arg);
-int pool_cpus(void); /* processors this process may use */
 
 #endif

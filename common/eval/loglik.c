@@ -1,11 +1,11 @@
 #include "eval/loglik.h"
 
 #include <math.h>
+#include <openssl/sha.h>
 #include <stdlib.h>
 
 #include "base/err.h"
 #include "base/progress.h"
-#include "eval/sha256.h"
 #include "model/score.h"
 #include "tok/encoder.h"
 
@@ -172,14 +172,14 @@ int loglik_score(const struct loglik_model *m, struct request_set *s)
 
 static void mock(struct request *r, struct buf *b)
 {
-	unsigned char h[32];
+	unsigned char h[SHA256_DIGEST_LENGTH];
 	uint32_t u;
 
 	b->len = 0;
 	buf_str(b, r->context);
 	buf_chr(b, 0x1f);
 	buf_str(b, r->continuation);
-	sha256(b->p, b->len, h);
+	SHA256((const unsigned char *)b->p, b->len, h);
 	u = (uint32_t)h[0] << 24 | (uint32_t)h[1] << 16 | (uint32_t)h[2] << 8 | h[3];
 	r->ll = -(u / 4294967296.0) * (double)strlen(r->continuation);
 	r->has_ll = 1;

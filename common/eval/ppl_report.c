@@ -4,28 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-void ppl_report_field(struct buf *b, const char *s)
-{
-	for (; *s != '\0'; s++)
-		switch (*s) {
-		case '\t':
-			buf_str(b, "\\t");
-			break;
-		case '\n':
-			buf_str(b, "\\n");
-			break;
-		case '\r':
-			buf_str(b, "\\r");
-			break;
-		case '\\':
-			buf_str(b, "\\\\");
-			break;
-		default:
-			buf_chr(b, *s);
-			break;
-		}
-}
-
 void ppl_report_counts(struct buf *b, const struct ppl_sum *s)
 {
 	buf_printf(b, "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64, s->tokens, s->bytes,
@@ -48,9 +26,9 @@ void ppl_report_tsv(const struct ppl_table *t, struct buf *b)
 	for (i = 0; i < t->n; i++) {
 		const struct ppl_row *r = t->row[i];
 
-		ppl_report_field(b, r->source);
+		buf_tsv(b, r->source, strlen(r->source));
 		buf_chr(b, '\t');
-		ppl_report_field(b, r->domain);
+		buf_tsv(b, r->domain, strlen(r->domain));
 		buf_printf(b, "\t%s\t%" PRIu64, r->split, r->sum.docs);
 		ppl_report_counts(b, &r->sum);
 		buf_chr(b, '\t');

@@ -11,8 +11,6 @@
  * bpb ppl, separated by tabs; nan where there are no bytes or tokens. */
 void ppl_report_tsv(const struct ppl_table *t, struct buf *b);
 
-/* A tab, newline, carriage return or backslash in a field as \t, \n, \r, \\. */
-void ppl_report_field(struct buf *b, const char *s);
 /* Tab and tokens, tab and bytes, and so on to words. */
 void ppl_report_counts(struct buf *b, const struct ppl_sum *s);
 

@@ -97,6 +97,20 @@ int seal_check(struct seal *s, const char *line, size_t len, const char *name, u
 	return 0;
 }
 
+int seal_next(struct seal *s, struct in *in, char **line, size_t *len)
+{
+	int rc;
+
+	while ((rc = in_line(in, line, len)) > 0 && seal_is(*line, *len))
+		if (seal_check(s, *line, *len, in_name(in), in_lineno(in)) < 0)
+			return -1;
+	if (rc > 0) {
+		seal_add(s, *line, *len, 0);
+		seal_add(s, "\n", 1, 1);
+	}
+	return rc;
+}
+
 int seal_end(const struct seal *s, int required, const char *name)
 {
 	if (!required || (s->seals && !s->docs))

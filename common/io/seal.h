@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/hash.h"
+#include "io/in.h"
 
 struct seal {
 	struct hasher h;
@@ -23,6 +24,9 @@ void seal_line(struct seal *s, struct buf *b); /* append the mark with '\n', and
 int seal_is(const char *line, size_t len);
 /* Check a mark against what was added since the last one; 0, or -1 with name:line. Starts anew. */
 int seal_check(struct seal *s, const char *line, size_t len, const char *name, uint64_t lineno);
+/* in_line() for sealed streams: the next line that is no mark, added to s; marks are checked and passed
+ * over.  1, 0 at the end (then seal_end), -1. */
+int seal_next(struct seal *s, struct in *in, char **line, size_t *len);
 /* At the end of a file: 0, or -1 when required and unsealed lines remain (or no seal was seen). */
 int seal_end(const struct seal *s, int required, const char *name);
 void seal_release(struct seal *s);

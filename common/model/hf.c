@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/os.h"
 #include "base/pool.h"
 #include "kernels/kernels.h"
 
@@ -13,7 +14,7 @@ int hf_open(struct hf *m, const char *dir, int threads, const char *device)
 	if (arch_load(&a, dir) < 0)
 		return -1;
 	m->p = params_new(&a);
-	m->pool = pool_new(threads > 0 ? threads : pool_cpus());
+	m->pool = pool_new(threads > 0 ? threads : os_cpus());
 	m->k = kern_open(device, NULL, m->pool);
 	if (m->k != NULL)
 		m->w = m->k->op->alloc(m->k, m->p->n_float * sizeof(float));

@@ -4,22 +4,7 @@ load ../lib/olmo
 
 # A tokenizer and a model of one layer after four steps of training.
 local_setup() {
-	docs 40 >docs.jsonl
-	tokenize --train --vocab-size 300 --special '<|endoftext|>' -o tok.json docs.jsonl
-	tokenize -t tok.json -o docs.tok docs.jsonl
-	cat >train.yaml <<-Y
-		model: {d_model: 16, n_heads: 2, n_layers: 1, mlp_hidden_size: 64, max_sequence_length: 64,
-		  weight_tying: true, init_fn: mitchell, rope: true, include_bias: false,
-		  layer_norm_type: default, attention_dropout: 0.0, residual_dropout: 0.0, embedding_dropout: 0.0}
-		tokenizer: {identifier: tok.json}
-		optimizer: {name: adamw, learning_rate: 1e-2}
-		scheduler: {name: constant}
-		data: {paths: [docs.tok]}
-		max_duration: 4
-		global_train_batch_size: 4
-		device_train_microbatch_size: 4
-	Y
-	train -c train.yaml -o run >/dev/null 2>&1
+	tiny_model 64 4
 }
 
 # The sum of a float tensor in a safetensors file.

@@ -1,6 +1,7 @@
 /* layers: base */
 #include "base/err.h"
 #include "base/pipe.h"
+#include "base/os.h"
 #include "base/pool.h"
 #include "base/rng.h"
 
@@ -246,7 +247,7 @@ static void every_task_runs_once(void **st)
 		}
 		pool_free(p);
 	}
-	assert_true(pool_cpus() >= 1);
+	assert_true(os_cpus() >= 1);
 }
 
 int main(void)
