@@ -21,7 +21,7 @@
 #include "io/out.h"
 #include "io/seal.h"
 
-enum { FROM = OPT_LONG, SOURCE, BASE, ADDED, LICENSE, MAX_BYTES, HUGE_PAGES, TABLES };
+enum { FROM = OPT_LONG, SOURCE, BASE, ADDED, LICENSE, MAX_BYTES, SEPARATOR, HUGE_PAGES, TABLES };
 enum { BATCH_RECS = 64, BATCH_BYTES = 256 << 10, BAD_SHOWN = 5 };
 
 static const struct opt own[] = {
@@ -32,6 +32,7 @@ static const struct opt own[] = {
     {"added", ADDED, "DATE", "value of the field added [empty]"},
     {"license", LICENSE, "NAME", "value of metadata.license [none]"},
     {"max-bytes", MAX_BYTES, "SIZE", "refuse a larger file, line or record [1G]"},
+    {"separator", SEPARATOR, "LINE", "text: a line equal to LINE ends a document [none]"},
     {"huge", HUGE_PAGES, NULL, "html, warc, mediawiki: lift libxml2's limits on nesting and size"},
     {"wiki-tables", TABLES, NULL, "mediawiki: keep the text of tables' cells"},
     {0},
@@ -437,6 +438,9 @@ int main(int argc, char **argv)
 		case MAX_BYTES:
 			d.opt.max_bytes = opt_size("max-bytes", arg);
 			break;
+		case SEPARATOR:
+			d.opt.separator = arg;
+			break;
 		case HUGE_PAGES:
 			d.opt.huge = 1;
 			break;
@@ -449,6 +453,8 @@ int main(int argc, char **argv)
 	d.kind = reader_kind(from);
 	if (!d.kind)
 		die_usage("--from %s: it reads %s", from, reader_kinds());
+	if (d.opt.separator && d.kind != &read_text)
+		die_usage("--separator goes with --from text");
 	d.skip_bad = o.skip_bad;
 	if (!o.n_files)
 		add_file(&d, "-");

@@ -4,9 +4,40 @@
 #include "doc/charset.h"
 #include "doc/reader.h"
 
+/* The lines up to the next separator line; the id's number is that of the part's first line. */
+static int part_next(struct reader *r, struct rec *rec)
+{
+	const char *sep = r->opt->separator;
+	size_t sep_len = strlen(sep), len;
+	uint64_t first = in_lineno(r->in) + 1;
+	int rc, blank = 1, ended = 0;
+	char *line;
+
+	while ((rc = in_line(r->in, &line, &len)) > 0) {
+		ended = len == sep_len && !memcmp(line, sep, len);
+		if (ended)
+			break;
+		for (size_t i = 0; blank && i < len; i++)
+			blank = line[i] == ' ' || line[i] == '\t' || line[i] == '\r';
+		if (rec->raw.len <= r->opt->max_bytes) {
+			buf_add(&rec->raw, line, len);
+			buf_add(&rec->raw, "\n", 1);
+		}
+	}
+	if (rc < 0 || (!rc && !ended && in_lineno(r->in) + 1 == first))
+		return rc;
+	rec_where(rec, r->path, ':', first);
+	buf_printf(&rec->id, ":%llu", (unsigned long long)first);
+	if (rec->raw.len > r->opt->max_bytes)
+		rec_bad(rec, "text before the line '%s' is longer than --max-bytes", sep);
+	else if (blank)
+		rec_skip(rec, "empty");
+	return 1;
+}
+
 static int whole_next(struct reader *r, struct rec *rec)
 {
-	return reader_slurp(r, rec);
+	return r->opt->separator ? part_next(r, rec) : reader_slurp(r, rec);
 }
 
 static void plain_convert(const struct reader_opt *opt, struct rec *rec)

@@ -39,9 +39,10 @@ struct rec {
 };
 
 struct reader_opt {
-	uint64_t max_bytes; /* of one record */
-	int huge;           /* lift the limits of libxml2 */
-	int wiki_tables;    /* keep the text of wiki tables */
+	uint64_t max_bytes;    /* of one record */
+	const char *separator; /* text: a line equal to it ends a document; NULL: a file is one */
+	int huge;              /* lift the limits of libxml2 */
+	int wiki_tables;       /* keep the text of wiki tables */
 };
 
 struct reader {

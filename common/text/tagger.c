@@ -17,6 +17,7 @@ static const struct tagger *const all[] = {
     &tagger_code_copyright_comments_v1,
     &tagger_code_redpajama_taggers_v1,
     &tagger_doc_count_v1,
+    &tagger_generated,
     &tagger_gopher,
     &tagger_gopher_v1,
     &tagger_gopher_v2,

@@ -14,7 +14,8 @@ extern const struct tagger tagger_bytes_length_v1, tagger_char_length_v1,
 /* len(split(r"\w+|[^\w\s]+")): one more than there are matches. */
 uint64_t ws_tokens(const char *s, size_t n);
 /* code.c */
-extern const struct tagger tagger_code_copyright_comments_v1, tagger_code_redpajama_taggers_v1;
+extern const struct tagger tagger_code_copyright_comments_v1, tagger_code_redpajama_taggers_v1,
+    tagger_generated;
 /* repeat.c */
 extern const struct tagger tagger_paragraph_repetitions_v1, tagger_repetitions_v1;
 /* gopher.c */

@@ -15,6 +15,19 @@ load ../lib/olmo
 	[ "$(jq .skipped_empty st)" = 1 ]
 }
 
+@test "dolma-docs: text: --separator ends a document, blank ones are counted" {
+	printf 'one\ntwo\n%%\n%%\n \n%%\n%% x\n100%%\n%%\nlast' >f
+	dolma-docs --from text --separator % --source s --stats st f >o.jsonl
+	[ "$(jq -c '[.id, .text]' o.jsonl | tr -d '\n')" = \
+		'["s/f:1","one\ntwo\n"]["s/f:7","% x\n100%\n"]["s/f:10","last\n"]' ]
+	[ "$(jq .skipped_empty st)" = 2 ]
+	run dolma-docs --from text --separator % --source s --max-bytes 5 f
+	[ "$status" = 3 ]
+	grep -q 'f:1' <<<"$output"
+	run dolma-docs --from lines --separator % --source s f
+	[ "$status" = 2 ]
+}
+
 @test "dolma-docs: ill-formed UTF-8 becomes U+FFFD and is counted, a NUL stays" {
 	printf 'a\377b\303(\340\240c\0d' >x
 	dolma-docs --from text --source s --stats st x >o.jsonl
