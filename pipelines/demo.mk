@@ -1,6 +1,8 @@
 # demo.mk: raw text -> documents -> curated mix -> tokens -> trained, evaluated model.
 #
-#	make demo [OUT=DIR] [J=threads of each program] [STAGE_OPTS=…]
+#	make demo [OUT=DIR] [DEMO=tiny|small|full] [J=threads of each program] [STAGE_OPTS=…]
+#
+# DEMO names the file of demo/ that holds the sources, their rules and the size of the model.
 #
 # Each stage is a target on the manifest that its program writes last, so whatever was killed half-way
 # is made again and nothing else.  All programs run inside OUT with relative paths: a run can be
@@ -13,7 +15,8 @@ SHELL := bash
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
 
-OUT  ?= demo-tiny
+DEMO ?= small
+OUT  ?= demo-$(DEMO)
 J    ?= 2
 TRAIN_J ?= $J
 ROOT := $(CURDIR)
@@ -21,46 +24,47 @@ BIN  ?= bin
 export PATH := $(abspath $(BIN)):$(PATH)
 export LC_ALL := C
 D    := $(ROOT)/pipelines/demo
-
-SOURCES := legal code manual notes
-SHARDS  := 0000 0001
+SHARDS := 0000 0001
 
 # --- the options of each stage: change one on the command line and see what reruns --------------
-FROM_code     := source
-from           = $(or $(FROM_$1),text)
-HELDOUT       ?= 0.06
+# SOURCES, FROM_source (kind and options of dolma-docs), LICENSE_source, QUALITY_source (taggers),
+# HELDOUT_source (share held out), WEIGHTS (weight:source, for a mixture), EVAL, RAW, VOCAB, STEPS, …
+ifeq ($(wildcard $D/$(DEMO).mk),)
+$(error DEMO=$(DEMO): there are $(sort $(basename $(notdir $(wildcard $D/*.mk)))))
+endif
+include $D/$(DEMO).mk
 LANGID_OPTS   ?= --level doc
-QUALITY_legal ?= gopher,pii,char_length_v1
-QUALITY_code  ?= pii,char_length_v1
-QUALITY_manual ?= gopher,pii,char_length_v1
-QUALITY_notes ?= pii,char_length_v1
 DEDUP_DOC     ?= --by document
 DEDUP_PARA    ?= --by paragraph --min-words 8
 DECONTAM_OPTS ?= --method paragraph --min-words 13
-VOCAB         ?= 2048
 SPECIALS      := <|endoftext|> <|padding|> |||EMAIL_ADDRESS||| |||PHONE_NUMBER||| |||IP_ADDRESS|||
-SEQ_LEN       ?= 256
 SEED          ?= 6198
-STEPS         ?= 80
 TRAIN_OPTS    ?= --max_duration=$(STEPS)
 PALOMA_OPTS   ?= --split val
+LANGID_MODEL  ?=
+from           = $(or $(FROM_$1),text)
+heldout        = $(or $(HELDOUT_$1),$(HELDOUT))
 
-OPTS_split    := $(HELDOUT)
+OPTS_split    := $(foreach s,$(SOURCES),$(call heldout,$s))
 OPTS_langid   := $(LANGID_OPTS)
-OPTS_quality  := $(QUALITY_legal) $(QUALITY_code) $(QUALITY_manual) $(QUALITY_notes)
+OPTS_lid      := $(LANGID_MODEL) $(LID_TRAIN)
+OPTS_quality  := $(foreach s,$(SOURCES),$(QUALITY_$s))
 OPTS_dedup    := $(DEDUP_DOC) / $(DEDUP_PARA)
 OPTS_decontam := $(DECONTAM_OPTS)
 OPTS_vocab    := $(VOCAB)
+OPTS_weights  := $(WEIGHTS) $(MIX_TOKENS)
 OPTS_order    := $(SEQ_LEN) $(SEED)
 OPTS_train    := $(TRAIN_OPTS)
 OPTS_paloma   := $(PALOMA_OPTS)
 $(shell mkdir -p $(OUT)/.opts)
-$(foreach s,split langid quality dedup decontam vocab order train paloma,$(shell \
+$(foreach s,split langid lid quality dedup decontam vocab weights order train paloma,$(shell \
 	f=$(OUT)/.opts/$s; [ "$$(cat $$f 2>/dev/null)" = '$(OPTS_$s)' ] || \
 	printf '%s' '$(OPTS_$s)' >$$f))
 opts = $(OUT)/.opts/$1
 
 say = @printf '%-10s %s\n' '$1' '$2'
+# Times and other counters of a program's run, a file each: not part of the result.
+stats = --stats stats/$1.json
 
 .PHONY: demo
 demo: $(OUT)/report.txt
@@ -68,28 +72,32 @@ demo: $(OUT)/report.txt
 
 # --- raw text ------------------------------------------------------------------------------------
 $(OUT)/raw/lid.txt:
-	$(call say,raw,text that every Debian has)
-	@sh $D/raw.sh $(ROOT) $(OUT)
+	$(call say,raw,$(RAW_SAYS))
+	@mkdir -p $(OUT)/stats && $(RAW)
 $(foreach s,$(SOURCES),$(foreach n,$(SHARDS),$(OUT)/raw/$s.$n.list)): $(OUT)/raw/lid.txt ;
 
-$(OUT)/conf/%.yaml: $D/%.yaml $(call opts,split)
+$(OUT)/conf/split.%.yaml: $D/split.yaml $(call opts,split)
 	@mkdir -p $(@D)
-	@sed 's/@HELDOUT@/$(HELDOUT)/' $< >$@.tmp && mv $@.tmp $@
+	@sed 's/@HELDOUT@/$(call heldout,$*)/' $< >$@.tmp && mv $@.tmp $@
+$(OUT)/conf/%.yaml: $D/$(DEMO).%.yaml
+	@mkdir -p $(@D)
+	@cp $< $@.tmp && mv $@.tmp $@
 
 # --- documents; a part of each source, by the hash of the id, is held out for evaluation ---------
+read = dolma-docs --from $(call from,$1) --source $1 --license '$(or $(LICENSE_$1),various)' \
+	--base raw/$1 --files-from raw/$1.$2.list --seal
 define docs_rule
-$(OUT)/documents/$1/$2.jsonl.zst.manifest.json: $(OUT)/raw/$1.$2.list $(OUT)/conf/split.yaml
+$(OUT)/documents/$1/$2.jsonl.zst.manifest.json: $(OUT)/raw/$1.$2.list $(OUT)/conf/split.$1.yaml
 	$$(call say,documents,$1/$2)
-	@cd $(OUT) && mkdir -p documents/$1 && \
-	dolma-docs --from $(call from,$1) --source $1 --base raw/$1 --files-from raw/$1.$2.list \
-		--seal --manifest documents/$1/$2.docs.manifest.json | \
-	dolma-mix -c conf/split.yaml --stream train --require-seal -j $J -o documents/$1/$2.jsonl.zst
-$(OUT)/eval/data/$1/val/$2.jsonl.gz.manifest.json: $(OUT)/raw/$1.$2.list $(OUT)/conf/split.yaml
-	@cd $(OUT) && mkdir -p eval/data/$1/val && \
-	dolma-docs --from $(call from,$1) --source $1 --base raw/$1 --files-from raw/$1.$2.list \
-		--seal --manifest eval/data/$1/val/$2.docs.manifest.json | \
-	dolma-mix -c conf/split.yaml --stream heldout --require-seal -j $J \
-		-o eval/data/$1/val/$2.jsonl.gz
+	@cd $(OUT) && mkdir -p documents/$1 stats && $(call read,$1,$2) -j $J \
+		--manifest documents/$1/$2.docs.manifest.json $(call stats,documents.$1-$2) | \
+	dolma-mix -c conf/split.$1.yaml --stream train --require-seal -j $J \
+		$(call stats,documents.$1-$2-split) -o documents/$1/$2.jsonl.zst
+$(OUT)/eval/data/$1/val/$2.jsonl.gz.manifest.json: $(OUT)/raw/$1.$2.list $(OUT)/conf/split.$1.yaml
+	@cd $(OUT) && mkdir -p eval/data/$1/val stats && $(call read,$1,$2) -j $J \
+		--manifest eval/data/$1/val/$2.docs.manifest.json | \
+	dolma-mix -c conf/split.$1.yaml --stream heldout --require-seal -j $J \
+		$(call stats,documents.$1-$2-heldout) -o eval/data/$1/val/$2.jsonl.gz
 DOCS    += documents/$1/$2.jsonl.zst
 HELD    += eval/data/$1/val/$2.jsonl.gz
 endef
@@ -98,15 +106,15 @@ manifests = $(patsubst %,$(OUT)/%.manifest.json,$1)
 
 # --- attributes ----------------------------------------------------------------------------------
 # A language model for this run, from labelled lines; one thread, so the same every time.
-LANGID_MODEL ?=
-$(OUT)/models/lid.bin: $(OUT)/raw/lid.txt $(LANGID_MODEL)
+LID_TRAIN ?= -dim 16 -minn 2 -maxn 4 -bucket 20000 -minCount 3 -lr 0.5 -epoch 10
+$(OUT)/models/lid.bin: $(OUT)/raw/lid.txt $(LANGID_MODEL) $(call opts,lid)
 	$(call say,langid,model)
 	@mkdir -p $(@D)
 ifneq ($(LANGID_MODEL),)
 	@cp $(LANGID_MODEL) $@.tmp && mv $@.tmp $@
 else
-	@cd $(OUT) && fasttext supervised -input raw/lid.txt -output models/.lid -dim 16 -minn 2 -maxn 4 \
-		-bucket 20000 -minCount 3 -lr 0.5 -epoch 10 -loss softmax -thread 1 -verbose 0 \
+	@cd $(OUT) && fasttext supervised -input raw/lid.txt -output models/.lid $(LID_TRAIN) \
+		-loss softmax -thread 1 -verbose 0 \
 		>/dev/null 2>&1 && rm -f models/.lid.vec && mv models/.lid.bin models/lid.bin
 endif
 
@@ -115,16 +123,17 @@ $(OUT)/attributes/langid/$1/$2.jsonl.zst.manifest.json: \
     $(OUT)/documents/$1/$2.jsonl.zst.manifest.json $(OUT)/models/lid.bin $(call opts,langid)
 	$$(call say,langid,$1/$2)
 	@cd $(OUT) && dolma-langid -m models/lid.bin $(LANGID_OPTS) -j $J --attributes langid \
-		documents/$1/$2.jsonl.zst
+		$(call stats,langid.$1-$2) documents/$1/$2.jsonl.zst
 $(OUT)/attributes/quality/$1/$2.jsonl.zst.manifest.json: \
     $(OUT)/documents/$1/$2.jsonl.zst.manifest.json $(call opts,quality)
 	$$(call say,quality,$1/$2)
-	@cd $(OUT) && dolma-quality -t $(QUALITY_$1) -j $J --attributes quality documents/$1/$2.jsonl.zst
+	@cd $(OUT) && dolma-quality -t $(QUALITY_$1) -j $J --attributes quality \
+		$(call stats,quality.$1-$2) documents/$1/$2.jsonl.zst
 $(OUT)/attributes/decontam/$1/$2.jsonl.zst.manifest.json: \
     $(OUT)/documents/$1/$2.jsonl.zst.manifest.json $$(call manifests,$$(HELD)) $(call opts,decontam)
 	$$(call say,decontam,$1/$2)
 	@cd $(OUT) && decontam $$(HELD:%=-e %) $(DECONTAM_OPTS) --mark --name contaminated -j $J \
-		--attributes decontam documents/$1/$2.jsonl.zst
+		--attributes decontam $(call stats,decontam.$1-$2) documents/$1/$2.jsonl.zst
 ATTRS += attributes/langid/$1/$2.jsonl.zst attributes/quality/$1/$2.jsonl.zst \
 	attributes/decontam/$1/$2.jsonl.zst attributes/dup_doc/$1/$2.jsonl.zst \
 	attributes/dup_para/$1/$2.jsonl.zst
@@ -134,7 +143,7 @@ endef
 define dedup_rule
 $(OUT)/keys/$1.$2.$3.keys.manifest.json: $(OUT)/$4.manifest.json $(call opts,dedup)
 	@cd $(OUT) && mkdir -p keys && dolma-dedup $$(DEDUP_$(if $(filter doc,$1),DOC,PARA)) -j $J \
-		--keys-out keys/$1.$2.$3.keys $4
+		$(call stats,dedup.$1.$2-$3) --keys-out keys/$1.$2.$3.keys $4
 KEYS_$1 += keys/$1.$2.$3.keys
 endef
 define mark_rule
@@ -142,7 +151,8 @@ $(OUT)/attributes/dup_$1/$2/$3.jsonl.zst.manifest.json: \
     $(OUT)/documents/$2/$3.jsonl.zst.manifest.json $(OUT)/keys/$1.all.manifest.json
 	$$(call say,dedup,$1 $2/$3)
 	@cd $(OUT) && dolma-dedup $$(DEDUP_$(if $(filter doc,$1),DOC,PARA)) --name dup_$1 \
-		--keys keys/$1.all -j $J --attributes dup_$1 documents/$2/$3.jsonl.zst
+		--keys keys/$1.all -j $J --attributes dup_$1 $(call stats,dedup.$1.mark-$2-$3) \
+		documents/$2/$3.jsonl.zst
 endef
 each = $(foreach s,$(SOURCES),$(foreach n,$(SHARDS),$(eval $(call $1,$s,$n))))
 $(call each,attr_rule)
@@ -154,29 +164,36 @@ $(foreach k,doc para,\
     $(eval $(call mark_rule,$k,$s,$n)))))
 define merge_rule
 $(OUT)/keys/$1.all.manifest.json: $(call manifests,$(KEYS_$1))
-	@cd $(OUT) && dolma-dedup --merge -o keys/$1.all $(KEYS_$1)
+	@cd $(OUT) && dolma-dedup --merge $(call stats,dedup.$1.merge) -o keys/$1.all $(KEYS_$1)
 endef
 $(foreach k,doc para,$(eval $(call merge_rule,$k)))
 
 # --- the mix -------------------------------------------------------------------------------------
 $(OUT)/mix/manifest.json: $(OUT)/conf/mix.yaml $(call manifests,$(DOCS)) $(call manifests,$(ATTRS))
 	$(call say,mix,filters and masks)
-	@cd $(OUT) && rm -rf mix && dolma-mix -c conf/mix.yaml -j $J --rules mix-rules.tsv -o mix
+	@cd $(OUT) && rm -rf mix && dolma-mix -c conf/mix.yaml -j $J --rules mix-rules.tsv \
+		$(call stats,mix.all) -o mix
 
 # --- tokens --------------------------------------------------------------------------------------
 $(OUT)/tokenizer.json.manifest.json: $(OUT)/mix/manifest.json $(call opts,vocab)
 	$(call say,tokenize,vocabulary of $(VOCAB))
 	@cd $(OUT) && tokenize --train --vocab-size $(VOCAB) $(SPECIALS:%=--special '%') -j $J \
-		-o tokenizer.json mix/*.jsonl.gz
+		$(call stats,tokenize.vocabulary) -o tokenizer.json mix/*.jsonl.gz
 $(OUT)/tokens/%-0000.tok.manifest.json: $(OUT)/tokenizer.json.manifest.json
 	$(call say,tokenize,$*)
-	@cd $(OUT) && mkdir -p tokens && tokenize -t tokenizer.json -j $J -o tokens/$*-0000.tok \
-		mix/$*-*.jsonl.gz && tokcat --verify tokens/$*-0000.tok
+	@cd $(OUT) && mkdir -p tokens && tokenize -t tokenizer.json -j $J $(call stats,tokenize.$*) \
+		-o tokens/$*-0000.tok mix/$*-*.jsonl.gz && tokcat --verify tokens/$*-0000.tok
 TOK := $(SOURCES:%=tokens/%-0000.tok)
-$(OUT)/order/epoch1.order.manifest.json: $(call manifests,$(TOK)) $(call opts,order)
+TRAIN_TOK := $(if $(WEIGHTS),tokens/mixture.tok,$(TOK))
+weighted = $(foreach w,$(WEIGHTS),$(subst :,:tokens/,$w)-0000.tok)
+$(OUT)/tokens/mixture.tok.manifest.json: $(call manifests,$(TOK)) $(call opts,weights)
+	$(call say,shuffle,mixture of $(MIX_TOKENS) tokens by weight)
+	@cd $(OUT) && shuffle --mix $(weighted) --tokens $(MIX_TOKENS) --seed $(SEED) \
+		$(call stats,shuffle.mixture) -o tokens/mixture.tok
+$(OUT)/order/epoch1.order.manifest.json: $(call manifests,$(TRAIN_TOK)) $(call opts,order)
 	$(call say,shuffle,instances of $(SEQ_LEN) tokens)
-	@cd $(OUT) && mkdir -p order && shuffle --order $(TOK) --seq-len $(SEQ_LEN) --seed $(SEED) \
-		--epoch 0 -o order/epoch1.order
+	@cd $(OUT) && mkdir -p order && shuffle --order $(TRAIN_TOK) --seq-len $(SEQ_LEN) \
+		--seed $(SEED) --epoch 0 $(call stats,shuffle.order) -o order/epoch1.order
 
 # --- training and evaluation ---------------------------------------------------------------------
 # Exit 75 means: stopped on request, state saved, run me again.
@@ -191,16 +208,23 @@ $(OUT)/run/manifest.json: $(OUT)/order/epoch1.order.manifest.json $(OUT)/conf/tr
 		cp order/epoch1.order.manifest.json run.order; \
 		set -- -c conf/train.yaml -o run $(TRAIN_OPTS); \
 	fi; \
-	while train "$$@" -j $(TRAIN_J); rc=$$?; [ $$rc = 75 ]; do set -- --resume run; done; \
+	while train "$$@" -j $(TRAIN_J) $(call stats,train.run); rc=$$?; [ $$rc = 75 ]; do set -- --resume run; done; \
 	[ $$rc = 0 ] && rm -f run.conf run.opts run.order
 $(OUT)/eval/paloma/manifest.json: $(OUT)/run/manifest.json $(call manifests,$(HELD)) \
     $(call opts,paloma)
 	$(call say,paloma,bits per byte on held-out text)
-	@cd $(OUT) && paloma -m run/latest $(PALOMA_OPTS) -j $J -f -o eval/paloma eval/data >/dev/null
+	@cd $(OUT) && paloma -m run/latest $(PALOMA_OPTS) -j $J $(call stats,paloma.heldout) -f \
+		-o eval/paloma eval/data >/dev/null
+# What general compressors make of the same bytes.
+$(OUT)/eval/compress.tsv: $(call manifests,$(HELD))
+	$(call say,compress,xz -9e and zstd -19 on the same bytes)
+	@sh $D/compress.sh $(OUT) $(SOURCES) >$@.tmp && mv $@.tmp $@
 
-$(OUT)/report.txt: $(OUT)/eval/paloma/manifest.json $D/report.sh
+EVALUATED := $(OUT)/eval/paloma/manifest.json $(EVAL:%=$(OUT)/eval/%)
+$(OUT)/report.txt: $(EVALUATED) $D/report.sh
 	$(call say,report,$(OUT)/report.html)
 	@cd $(OUT) && olmo report . -f -o report.html
-	@sh $D/report.sh $(OUT) >$(OUT)/.report.tmp
-	@cd $(OUT) && find . -type f ! -path './.*' ! -name SHA256SUMS ! -name report.txt ! -name timing.jsonl | \
+	@sh $D/report.sh $(OUT) $(SOURCES) >$(OUT)/.report.tmp
+	@cd $(OUT) && find . -type f ! -path './.*' ! -path './stats/*' ! -name 'report.*' \
+		! -name SHA256SUMS ! -name timing.jsonl | \
 		sort | xargs sha256sum >.sums.tmp && mv .sums.tmp SHA256SUMS && mv .report.tmp report.txt

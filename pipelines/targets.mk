@@ -15,9 +15,9 @@ help:
 deps:
 	@sh pipelines/deps.sh build check lint
 
-## make demo          raw text -> trained, evaluated model on the CPU  [OUT=DIR] [DEMO=tiny]
+## make demo          raw text -> trained, evaluated model on the CPU  [OUT=DIR] [DEMO=tiny|small|full]
 ## make audit         walk the demo's manifests from the model to the raw files  [OUT=DIR]
-DEMO ?= tiny
+DEMO ?= small
 OUT  ?= demo-$(DEMO)
 demo:
 	@sh pipelines/deps.sh build
@@ -57,7 +57,7 @@ lint:
 	@$(MAKE) --no-print-directory DEV=1 B=$B/lint BIN=$B/lint/bin all
 	@clang-format --dry-run -Werror $(filter-out %_tab.c %_tables.c,$(CFILES))
 	@mandoc -Tlint -W warning $(sort $(wildcard man/*.[1-9]))
-	@shellcheck -x -s sh $(sort $(wildcard pipelines/*.sh)) .ci/run
+	@shellcheck -x -s sh $(sort $(wildcard pipelines/*.sh pipelines/*/*.sh)) .ci/run
 	@echo lint: clean
 format:
 	@clang-format -i $(filter-out %_tab.c %_tables.c,$(CFILES))

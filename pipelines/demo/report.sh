@@ -2,6 +2,7 @@
 # report.sh OUT: the tiny demo's report: what each rule removed, the funnel, the loss, bits per byte.
 set -eu
 cd "$1"
+shift
 export LC_ALL=C
 
 docs_of() { # docs_of FILE..: documents and bytes of text in JSON lines
@@ -14,10 +15,10 @@ docs_of() { # docs_of FILE..: documents and bytes of text in JSON lines
 	done | awk 'length { n++; b += length } END { printf "%d docs %d bytes", n, b }'
 }
 
-echo "olmo.c tiny demo"
+echo "olmo.c demo"
 echo
 echo "1. Funnel (JSON lines)"
-for s in legal code manual notes; do
+for s; do
 	printf '   %-7s documents %-26s mix %-26s held out %s\n' "$s" \
 		"$(docs_of documents/"$s"/*.jsonl.zst)" "$(docs_of mix/"$s"-*.jsonl.gz)" \
 		"$(docs_of eval/data/"$s"/val/*.jsonl.gz)"

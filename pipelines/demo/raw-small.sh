@@ -1,0 +1,127 @@
+#!/bin/sh
+# raw-small.sh OUT DEBS: gather the small demo's raw text out of Debian packages.
+#
+#	wiki   cppreference-doc-en-html: an encyclopaedia of C and C++, HTML
+#	book   anarchism: An Anarchist FAQ, HTML
+#	dict   dict-foldoc, dict-jargon, dict-devil: dictionaries in dictd's form
+#	man    manpages, manpages-dev, and about one page in twenty of other languages
+#	code   the standard library of Python
+#	docs   git-doc, debian-policy: manuals, HTML
+#	quote  fortunes: short texts, a line of % after each
+#
+# The packages are fetched into DEBS (kept: a later run needs no network) with the URLs and hashes that
+# apt knows, and unpacked, not installed.  lid.txt is labelled lines for a language model: pages of
+# twelve languages that are not among the documents, and English ones.  OUT/raw appears whole or not
+# at all.
+set -eu
+out=$1 debs=$2
+export LC_ALL=C
+tmp=$out/.raw.$$.tmp
+rm -rf "$out"/.raw.*.tmp
+mkdir -p "$tmp" "$debs"
+trap 'rm -rf "$tmp"' EXIT INT TERM
+
+langs="de fr es it pl nl da cs tr hu pt-br fi"
+python=$(apt-cache pkgnames 2>/dev/null | grep -Ex 'libpython3\.[0-9]+-stdlib' | sort -t. -k2 -n |
+	head -n 1)
+packages="cppreference-doc-en-html anarchism dict-foldoc dict-jargon dict-devil manpages manpages-dev
+	${python:-libpython3.11-stdlib} $(echo "${python:-libpython3.11-stdlib}" | sed 's/stdlib/minimal/')
+	git-doc debian-policy fortunes $(for l in $langs; do echo "manpages-$l"; done)"
+
+# What is there is taken as it is; the rest is fetched with the hashes of the package lists.
+lacking() {
+	for p in $packages; do
+		ls "$debs/$p"_*.deb >/dev/null 2>&1 || echo "$p"
+	done
+}
+uris() {
+	for p in $(lacking); do
+		(cd "$debs" && apt-get download -q --print-uris "$p" 2>/dev/null) || {
+			echo "demo: apt knows no package $p: run apt-get update, or put ${p}_*.deb into $debs" >&2
+			return 3
+		}
+	done
+}
+if [ -n "$(lacking)" ]; then
+	list=$debs/.list.$$.tmp
+	trap 'rm -rf "$tmp" "$list" "$list.uris"' EXIT INT TERM
+	uris >"$list.uris"
+	# 'URL' NAME SIZE SHA256:HASH -> sha256:HASH URL NAME
+	sed -n "s/^'\\([^']*\\)' \\([^ ]*\\) [0-9]* SHA256:\\([0-9a-f]*\\)\$/sha256:\\3 \\1 \\2/p" \
+		"$list.uris" >"$list"
+	[ "$(wc -l <"$list")" = "$(lacking | wc -l)" ] || {
+		echo "demo: apt gives no SHA-256 for some of: $(lacking | tr '\n' ' ')" >&2
+		exit 3
+	}
+	dolma-fetch -j 4 -f -o "$debs" "$list"
+	rm -f "$list" "$list.uris"
+fi
+
+u=$tmp/.unpacked
+for p in $packages; do
+	for deb in "$debs/$p"_*.deb; do :; done # the last, when there are several
+	mkdir -p "$u/$p"
+	dpkg-deb -x "$deb" "$u/$p"
+done
+
+# take SOURCE NAME DIR PATTERN: move the files of DIR that match to raw/SOURCE/NAME/
+take() {
+	(cd "$3" && find . -type f -name "$4" | sed 's:^\./::' | sort) | while read -r f; do
+		mkdir -p "$tmp/$1/$2/$(dirname "$f")"
+		mv "$3/$f" "$tmp/$1/$2/$f"
+	done
+}
+take wiki cppreference "$u/cppreference-doc-en-html/usr/share/cppreference/doc/html/en" '*.html'
+take book anarchism "$u/anarchism/usr/share/doc/anarchism/html" '*.html'
+for d in foldoc jargon devil; do
+	take dict "$d" "$u/dict-$d/usr/share/dictd" '*'
+done
+take man linux "$u/manpages/usr/share/man" '*.[1-9]*'
+take man linux "$u/manpages-dev/usr/share/man" '*.[1-9]*'
+for p in "$u"/libpython*; do
+	take code python "$p/usr/lib" '*.py'
+done
+take docs git "$u/git-doc/usr/share/doc/git-doc" '*.html'
+take docs policy "$u/debian-policy/usr/share/doc/debian-policy" '*.html'
+take quote fortunes "$u/fortunes/usr/share/games/fortunes" '*[!t]'
+rm -rf "$tmp"/quote/fortunes/*.dat
+
+# Pages of other languages: in each, every 40th is a document, the others train the language model.
+mkdir -p "$tmp/lid"
+for l in $langs; do
+	(cd "$u/manpages-$l/usr/share/man" && find . -type f -name '*.[1-9]*' | sed 's:^\./::' | sort) |
+		awk -v l="$l" -v dir="$tmp" '{ print NR % 40 == 7 ? "man/other" : "lid/" l, $0 }' |
+		while read -r to f; do
+			mkdir -p "$tmp/$to/$(dirname "$f")"
+			mv "$u/manpages-$l/usr/share/man/$f" "$tmp/$to/$f"
+		done
+done
+rm -rf "$u"
+# label LANG FILE..: lines of at least 40 characters of readable text
+label() {
+	label=$1
+	shift
+	dolma-docs -q --from "$@" --source lid | jq -r .text |
+		awk -v l="$label" 'length > 40 && n++ < 4000 { gsub(/ +/, " "); print "__label__" l, $0 }'
+}
+for l in $langs; do
+	label "$l" man "$tmp/lid/$l"
+done >"$tmp/lid.other"
+{
+	label en man "$tmp/man/linux"
+	label en html "$tmp/docs"
+	label en html "$tmp/book"
+	label en html "$tmp/wiki"
+} >"$tmp/lid.en"
+# Languages take turns, so that the last lines seen are of no one language.
+awk '{ print NR % 3989, $0 }' "$tmp/lid.other" "$tmp/lid.en" | sort -n -k1,1 -s |
+	cut -d' ' -f2- >"$tmp/lid.txt"
+rm -rf "$tmp/lid" "$tmp/lid.en" "$tmp/lid.other"
+
+for s in wiki book dict man code docs quote; do
+	(cd "$tmp" && find "$s" -type f ! -name '*.dict.dz' | sort) |
+		awk -v a="$tmp/$s.0000.list" -v b="$tmp/$s.0001.list" '
+			BEGIN { printf "" >a; printf "" >b } { print "raw/" $0 >(NR % 2 ? a : b) }'
+done
+rm -rf "$out/raw"
+mv "$tmp" "$out/raw"
