@@ -7,12 +7,13 @@
 #include "doc/docrun.h"
 #include "text/ftrule.h"
 
-enum { LEVEL = OPT_LONG, FIRST };
+enum { LEVEL = OPT_LONG, FIRST, PREFIX };
 
 static const struct opt own[] = {
     {"model", 'm', "FILE", "fastText language model (.bin or .ftz)"},
     {"level", LEVEL, "LIST", "score documents (doc), paragraphs (para) or both (doc,para) [doc]"},
     {"taggers", 't', "NAME[,NAME..]", "run these of Dolma's rules instead of --level's"},
+    {"prefix", PREFIX, "NAME", "keys begin with NAME [--attributes, or the rule's name]"},
     {"first-bytes", FIRST, "SIZE",
 	"look at the first SIZE bytes only; keys get the suffix _firstSIZE [all]"},
     DOCRUN_OPTS,
@@ -36,7 +37,8 @@ struct langid {
 	size_t n;
 	struct ft *model;
 	size_t first_bytes;
-	const char *sidecar;
+	const char *sidecar; /* attribute set, NULL: filter */
+	const char *prefix;  /* of keys, NULL: the tagger's name */
 };
 
 struct worker {
@@ -134,7 +136,7 @@ static int work(void *ctx, void *thread, struct doc *d)
 	ftrun_next(&w->ft);
 	for (size_t i = 0; i < c->n; i++)
 		if (langrule_run(c->rule[i].rule, &w->ft, &w->seg, &d->attrs,
-			c->sidecar ? c->sidecar : c->rule[i].tagger, c->rule[i].tagger) < 0)
+			c->prefix ? c->prefix : c->rule[i].tagger, c->rule[i].tagger) < 0)
 			return -1;
 	return 0;
 }
@@ -193,6 +195,9 @@ int main(int argc, char **argv)
 		case LEVEL:
 			level = arg;
 			break;
+		case PREFIX:
+			c.prefix = arg;
+			break;
 		case FIRST:
 			c.first_bytes = opt_size("first-bytes", arg);
 			break;
@@ -211,6 +216,8 @@ int main(int argc, char **argv)
 		    &c, level ? level : "doc", one_level, "--level %s: doc or para is expected");
 	name_rules(&c);
 	r.sidecar = c.sidecar;
+	if (c.sidecar)
+		c.prefix = c.sidecar;
 	r.m = new_manifest(&c);
 	c.model = open_model(model);
 	if (!c.model || manifest_input_file(r.m, "model", model) < 0 || docrun(&r) < 0)

@@ -11,13 +11,14 @@
 #include "text/naughty.h"
 #include "text/tagger.h"
 
-enum { LIST = OPT_LONG, NAUGHTY };
+enum { LIST = OPT_LONG, NAUGHTY, PREFIX };
 
 static const struct opt own[] = {
     {"taggers", 't', "NAME[,NAME..]", "run these taggers, in this order; may be repeated"},
     {"model", 'm', "ft:NAME=MODEL",
 	"run a fastText classifier as tagger NAME; ft-para: on each paragraph"},
     DOCRUN_OPTS,
+    {"prefix", PREFIX, "NAME", "keys begin with NAME [--attributes, or the tagger's name]"},
     {"naughty-words", NAUGHTY, "FILE", "word list of the C4 taggers, one entry a line [built in]"},
     {"list", LIST, NULL, "list the taggers: name, level, keys and source, tab-separated"},
     {0},
@@ -42,7 +43,8 @@ struct quality {
 	size_t n_taggers;
 	struct model *model;
 	size_t n_models;
-	const char *sidecar;
+	const char *sidecar; /* attribute set, NULL: filter */
+	const char *prefix;  /* of keys, NULL: the tagger's name */
 	struct naughty *naughty;
 };
 
@@ -150,12 +152,12 @@ static int work(void *ctx, void *thread, struct doc *d)
 	if (tagwork_text(&w->w, d->text, d->text_len, d->n_cp) < 0)
 		return -1;
 	for (size_t i = 0; i < q->n_taggers; i++)
-		tagger_run(q->tagger[i], &w->w, &d->attrs, q->sidecar);
+		tagger_run(q->tagger[i], &w->w, &d->attrs, q->prefix);
 	for (size_t i = 0; i < q->n_models; i++) {
 		const struct model *m = &q->model[i];
 
 		if (ftrule_run(&w->ft[i], &w->w.seg, m->paragraphs, &d->attrs,
-			q->sidecar ? q->sidecar : m->name, m->name) < 0)
+			q->prefix ? q->prefix : m->name, m->name) < 0)
 			return -1;
 	}
 	return 0;
@@ -220,6 +222,9 @@ int main(int argc, char **argv)
 		case DOCRUN_ATTRIBUTES:
 			q.sidecar = arg;
 			break;
+		case PREFIX:
+			q.prefix = arg;
+			break;
 		case NAUGHTY:
 			words = arg;
 			break;
@@ -232,6 +237,8 @@ int main(int argc, char **argv)
 	if (!q.n_taggers && !q.n_models)
 		die_usage("-t NAME or -m ft:NAME=MODEL is needed; --list shows the taggers");
 	r.sidecar = q.sidecar;
+	if (q.sidecar)
+		q.prefix = q.sidecar;
 	r.m = new_manifest(&q);
 	if (open_inputs(&q, r.m, words) < 0 || docrun(&r) < 0)
 		die_err();

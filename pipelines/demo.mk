@@ -79,11 +79,16 @@ $(foreach s,$(SOURCES),$(foreach n,$(SHARDS),$(OUT)/raw/$s.$n.list)): $(OUT)/raw
 $(OUT)/conf/split.%.yaml: $D/split.yaml $(call opts,split)
 	@mkdir -p $(@D)
 	@sed 's/@HELDOUT@/$(call heldout,$*)/' $< >$@.tmp && mv $@.tmp $@
-$(OUT)/conf/%.yaml: $D/$(DEMO).%.yaml
+MIX_CONF   ?= $(DEMO).mix.yaml
+TRAIN_CONF ?= $(DEMO).train.yaml
+$(OUT)/conf/mix.yaml: $D/$(MIX_CONF)
+$(OUT)/conf/train.yaml: $D/$(TRAIN_CONF)
+$(OUT)/conf/mix.yaml $(OUT)/conf/train.yaml:
 	@mkdir -p $(@D)
 	@cp $< $@.tmp && mv $@.tmp $@
 
 # --- documents; a part of each source, by the hash of the id, is held out for evaluation ---------
+# What is held out is judged by the same rules of language and quality as what is trained on.
 read = dolma-docs --from $(call from,$1) --source $1 --license '$(or $(LICENSE_$1),various)' \
 	--base raw/$1 --files-from raw/$1.$2.list --seal
 define docs_rule
@@ -93,10 +98,18 @@ $(OUT)/documents/$1/$2.jsonl.zst.manifest.json: $(OUT)/raw/$1.$2.list $(OUT)/con
 		--manifest documents/$1/$2.docs.manifest.json $(call stats,documents.$1-$2) | \
 	dolma-mix -c conf/split.$1.yaml --stream train --require-seal -j $J \
 		$(call stats,documents.$1-$2-split) -o documents/$1/$2.jsonl.zst
-$(OUT)/eval/data/$1/val/$2.jsonl.gz.manifest.json: $(OUT)/raw/$1.$2.list $(OUT)/conf/split.$1.yaml
+$(OUT)/eval/data/$1/val/$2.jsonl.gz.manifest.json: $(OUT)/raw/$1.$2.list \
+    $(OUT)/conf/split.$1.yaml $(OUT)/conf/mix.yaml $(OUT)/models/lid.bin \
+    $(call opts,langid) $(call opts,quality)
 	@cd $(OUT) && mkdir -p eval/data/$1/val stats && $(call read,$1,$2) -j $J \
 		--manifest eval/data/$1/val/$2.docs.manifest.json | \
-	dolma-mix -c conf/split.$1.yaml --stream heldout --require-seal -j $J \
+	dolma-mix -c conf/split.$1.yaml --stream heldout --require-seal --seal -j $J \
+		--manifest eval/data/$1/val/$2.split.manifest.json | \
+	dolma-langid -m models/lid.bin $(LANGID_OPTS) --prefix langid --require-seal --seal -j $J \
+		--manifest eval/data/$1/val/$2.langid.manifest.json | \
+	dolma-quality -t $(QUALITY_$1) --prefix quality --require-seal --seal -j $J \
+		--manifest eval/data/$1/val/$2.quality.manifest.json | \
+	dolma-mix -q -c conf/mix.yaml --stream $1 --require-seal -j $J \
 		$(call stats,documents.$1-$2-heldout) -o eval/data/$1/val/$2.jsonl.gz
 DOCS    += documents/$1/$2.jsonl.zst
 HELD    += eval/data/$1/val/$2.jsonl.gz

@@ -2,7 +2,7 @@
 SOURCES := wiki book dict man code docs quote
 RAW_SAYS := packages of Debian
 DEBS    ?= $(ROOT)/debs
-RAW      = sh $D/raw-small.sh $(OUT) $(DEBS)
+RAW      = sh $D/raw-debs.sh $(DEMO) $(OUT) $(DEBS)
 FROM_wiki     := html
 FROM_book     := html
 FROM_dict     := dictd

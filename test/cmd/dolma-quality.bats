@@ -129,6 +129,14 @@ is() { [ "$1" = "$2" ] || { echo "got $1, expected $2"; false; }; }
 	jq -e '.options.taggers == ["char_length_v1","uniseg_length_paragraphs_v1"]' s/attributes/q/0.jsonl.manifest.json
 }
 
+@test "--prefix gives a pipe the keys of attribute files" {
+	mkdir -p documents && docs 3 >documents/a.jsonl
+	dolma-quality -t char_length_v1,gopher --attributes Q documents/a.jsonl
+	dolma-quality -t char_length_v1,gopher --prefix Q documents/a.jsonl | jq -c '.attributes' >piped
+	jq -c .attributes attributes/Q/a.jsonl | cmp - piped
+	grep -q '"Q__gopher__word_count"' piped
+}
+
 @test "attributes that a document has stay" {
 	printf '{"id":"1","text":"x y","attributes":{"a":[[0,1,0.5]]},"z":1.50}\n' | dolma-quality -t doc_count_v1 >out
 	is "$(cat out)" '{"id":"1","text":"x y","attributes":{"a":[[0,1,0.5]],"doc_count_v1__doc_count_v1__docs":[[0,3,1.0]]},"z":1.50}' ||

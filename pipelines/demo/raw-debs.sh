@@ -1,5 +1,5 @@
 #!/bin/sh
-# raw-small.sh OUT DEBS: gather the small demo's raw text out of Debian packages.
+# raw-debs.sh small|full OUT DEBS: gather raw text out of Debian packages.
 #
 #	wiki   cppreference-doc-en-html: an encyclopaedia of C and C++, HTML
 #	book   anarchism: An Anarchist FAQ, HTML
@@ -9,12 +9,14 @@
 #	docs   git-doc, debian-policy: manuals, HTML
 #	quote  fortunes: short texts, a line of % after each
 #
+# full adds to dict dict-gcide and dict-wn, to man freebsd-manpages, to code golang-*-src.
+#
 # The packages are fetched into DEBS (kept: a later run needs no network) with the URLs and hashes that
 # apt knows, and unpacked, not installed.  lid.txt is labelled lines for a language model: pages of
 # twelve languages that are not among the documents, and English ones.  OUT/raw appears whole or not
 # at all.
 set -eu
-out=$1 debs=$2
+size=$1 out=$2 debs=$3
 export LC_ALL=C
 tmp=$out/.raw.$$.tmp
 rm -rf "$out"/.raw.*.tmp
@@ -22,11 +24,20 @@ mkdir -p "$tmp" "$debs"
 trap 'rm -rf "$tmp"' EXIT INT TERM
 
 langs="de fr es it pl nl da cs tr hu pt-br fi"
-python=$(apt-cache pkgnames 2>/dev/null | grep -Ex 'libpython3\.[0-9]+-stdlib' | sort -t. -k2 -n |
-	head -n 1)
+# The name of the first package that matches, or the second argument without apt.
+known() {
+	name=$(apt-cache pkgnames 2>/dev/null | grep -Ex "$1" | sort -t. -k2,2n | head -n 1)
+	echo "${name:-$2}"
+}
+python=$(known 'libpython3\.[0-9]+-stdlib' libpython3.11-stdlib)
 packages="cppreference-doc-en-html anarchism dict-foldoc dict-jargon dict-devil manpages manpages-dev
-	${python:-libpython3.11-stdlib} $(echo "${python:-libpython3.11-stdlib}" | sed 's/stdlib/minimal/')
+	$python $(echo "$python" | sed 's/stdlib/minimal/')
 	git-doc debian-policy fortunes $(for l in $langs; do echo "manpages-$l"; done)"
+
+if [ "$size" = full ]; then
+	go=$(known 'golang-1\.[0-9]+-src' golang-1.19-src)
+	packages="$packages dict-gcide dict-wn freebsd-manpages $go"
+fi
 
 # What is there is taken as it is; the rest is fetched with the hashes of the package lists.
 lacking() {
@@ -81,6 +92,12 @@ take man linux "$u/manpages-dev/usr/share/man" '*.[1-9]*'
 for p in "$u"/libpython*; do
 	take code python "$p/usr/lib" '*.py'
 done
+if [ "$size" = full ]; then
+	take dict gcide "$u/dict-gcide/usr/share/dictd" '*'
+	take dict wn "$u/dict-wn/usr/share/dictd" '*'
+	take man freebsd "$u/freebsd-manpages/usr/share" '*.[1-9]*'
+	take code go "$u/$go/usr" '*.go'
+fi
 take docs git "$u/git-doc/usr/share/doc/git-doc" '*.html'
 take docs policy "$u/debian-policy/usr/share/doc/debian-policy" '*.html'
 take quote fortunes "$u/fortunes/usr/share/games/fortunes" '*[!t]'
@@ -118,7 +135,7 @@ awk '{ print NR % 3989, $0 }' "$tmp/lid.other" "$tmp/lid.en" | sort -n -k1,1 -s 
 	cut -d' ' -f2- >"$tmp/lid.txt"
 rm -rf "$tmp/lid" "$tmp/lid.en" "$tmp/lid.other"
 
-for s in wiki book dict man code docs quote; do
+for s in wiki book dict man code docs quote; do # an index names the dictionary beside it
 	(cd "$tmp" && find "$s" -type f ! -name '*.dict.dz' | sort) |
 		awk -v a="$tmp/$s.0000.list" -v b="$tmp/$s.0001.list" '
 			BEGIN { printf "" >a; printf "" >b } { print "raw/" $0 >(NR % 2 ? a : b) }'
