@@ -46,7 +46,8 @@ static const struct opt own[] = {
     {"model", 'm', "MODEL", "Hugging Face model directory, or mock:sha256"},
     {"requests", REQUESTS, "FILE", "request rows to score"},
     {"loglikelihoods", LOGLIKELIHOODS, "FILE", "rows with log-likelihoods, instead of a model"},
-    {"task", 't', "LIST", "tasks, separated by commas; core8: the eight of OLMo's table"},
+    {"task", 't', "LIST",
+	"tasks, separated by commas; core8: the eight of OLMo's table; jsonl:NAME: your own"},
     {"data", DATA, "DIR", "data sets, DIR/TASK.SPLIT.jsonl or .gz"},
     {"regime", REGIME, "NAME", "catwalk or inloop [catwalk]"},
     {"split", SPLIT, "NAME", "split of the data sets [validation]"},
@@ -131,28 +132,28 @@ static void read_requests(
 }
 
 /* DIR/NAME.SPLIT.jsonl, plain or compressed, under one of the task's names. */
-static char *find_data(const struct catwalk *c, const struct task *t)
+static char *find_data(const struct catwalk *c, const struct task *t, const char *name)
 {
 	static const char *const suffix[] = {"", ".gz", ".zst"};
 	struct stat st;
 	size_t i, k;
 	char *path;
 
-	for (i = 0; task_file(t, c->regime, i) != NULL; i++)
+	for (i = 0; task_file(t, name, c->regime, i) != NULL; i++)
 		for (k = 0; k < 3; k++) {
-			path = xasprintf("%s/%s.%s.jsonl%s", c->data, task_file(t, c->regime, i),
-			    c->split, suffix[k]);
+			path = xasprintf("%s/%s.%s.jsonl%s", c->data,
+			    task_file(t, name, c->regime, i), c->split, suffix[k]);
 			if (stat(path, &st) == 0)
 				return path;
 			free(path);
 		}
-	die(EXIT_IO, "no data of task %s: '%s/%s.%s.jsonl' (or .gz, .zst)", task_name(t), c->data,
-	    task_file(t, c->regime, 0), c->split);
+	die(EXIT_IO, "no data of task %s: '%s/%s.%s.jsonl' (or .gz, .zst)", name, c->data,
+	    task_file(t, name, c->regime, 0), c->split);
 }
 
-static void read_task(struct catwalk *c, const struct task *t)
+static void read_task(struct catwalk *c, const struct task *t, const char *name)
 {
-	char *path = find_data(c, t), *line;
+	char *path = find_data(c, t, name), *line;
 	struct in *in = in_open(path);
 	size_t from = c->set.n, len;
 	int64_t doc = 0;
@@ -163,7 +164,7 @@ static void read_task(struct catwalk *c, const struct task *t)
 	while ((rc = in_line(in, &line, &len)) > 0) {
 		if (doc == REQUEST_UNCOND)
 			die(EXIT_IO, "%s: more than %d documents", path, REQUEST_UNCOND);
-		if (task_row(t, c->regime, line, len, doc++, &c->set) < 0)
+		if (task_row(t, name, c->regime, line, len, doc++, &c->set) < 0)
 			at_line(in);
 	}
 	if (rc < 0)
@@ -186,10 +187,11 @@ static const struct task *known_task(const char *name)
 		return t;
 	for (i = 0; task_at(i) != NULL; i++)
 		buf_printf(&b, "%s%s", i ? " " : "", task_name(task_at(i)));
-	die_usage("task '%s' is not among those there are: %s", name, buf_cstr(&b));
+	die_usage("task '%s' is none of: %s", name, buf_cstr(&b));
 }
 
-static void each_task(struct catwalk *c, void (*fn)(struct catwalk *c, const struct task *t))
+static void each_task(
+    struct catwalk *c, void (*fn)(struct catwalk *c, const struct task *t, const char *name))
 {
 	char *list = xstrdup(c->tasks), *save = NULL, *name;
 	const struct task *t;
@@ -197,7 +199,7 @@ static void each_task(struct catwalk *c, void (*fn)(struct catwalk *c, const str
 	for (name = strtok_r(list, ",", &save); name != NULL; name = strtok_r(NULL, ",", &save)) {
 		t = known_task(name);
 		if (fn != NULL)
-			fn(c, t);
+			fn(c, t, name);
 	}
 	free(list);
 }
@@ -398,6 +400,14 @@ static void put_metrics(const struct catwalk *c, struct buf *b)
 		    "\"primary_score\": ",
 		    t->n_doc, t->n_incomplete, metric_name(p));
 		buf_f64(b, t->value[p], 1);
+		if (!isnan(t->stderr_[p])) {
+			buf_str(b, ", \"primary_stderr\": ");
+			buf_f64(b, t->stderr_[p], 1);
+		}
+		if (!isnan(t->chance)) {
+			buf_str(b, ", \"chance\": ");
+			buf_f64(b, t->chance, 1);
+		}
 		buf_str(b, ", \"metrics\": {");
 		metric_put_task(b, t);
 		buf_str(b, "}}");
@@ -405,12 +415,21 @@ static void put_metrics(const struct catwalk *c, struct buf *b)
 	buf_str(b, "\n ]}\n");
 }
 
+static void put_cell(struct buf *b, double v)
+{
+	buf_chr(b, '\t');
+	if (isnan(v))
+		buf_chr(b, '-');
+	else
+		buf_f64(b, v, 1);
+}
+
 static void put_table(const struct catwalk *c, struct buf *b)
 {
 	size_t i;
 	int m;
 
-	buf_str(b, "task\tdocs\tprimary\tscore");
+	buf_str(b, "task\tdocs\tprimary\tscore\tstderr\tchance");
 	for (m = 0; m < M_COUNT; m++)
 		buf_printf(b, "\t%s", metric_name((enum metric)m));
 	buf_chr(b, '\n');
@@ -419,15 +438,11 @@ static void put_table(const struct catwalk *c, struct buf *b)
 		enum metric p = primary(c, t);
 
 		buf_printf(b, "%s\t%zu\t%s", t->name, t->n_doc, metric_name(p));
-		for (m = -1; m < M_COUNT; m++) {
-			double v = t->value[m < 0 ? (int)p : m];
-
-			buf_str(b, "\t");
-			if (isnan(v))
-				buf_chr(b, '-');
-			else
-				buf_f64(b, v, 1);
-		}
+		put_cell(b, t->value[p]);
+		put_cell(b, t->stderr_[p]);
+		put_cell(b, p < M_CHOICE ? t->chance : NAN);
+		for (m = 0; m < M_COUNT; m++)
+			put_cell(b, t->value[m]);
 		buf_chr(b, '\n');
 	}
 }

@@ -175,6 +175,20 @@ static double f1(const struct metric_task *t)
 	return tp + wrong == 0 ? 0 : 2.0 * (double)tp / (double)(2 * tp + wrong);
 }
 
+/* What guessing gives. */
+static double chance(const struct metric_task *t)
+{
+	double sum = 0;
+	size_t i, n = 0;
+
+	for (i = 0; i < t->n_doc; i++)
+		if (t->doc[i].complete) {
+			sum += 1.0 / t->doc[i].n;
+			n++;
+		}
+	return isnan(t->value[M_ACC_RAW]) ? NAN : over(sum, n);
+}
+
 static void judge_task(struct metric_task *t)
 {
 	size_t i, n;
@@ -200,6 +214,7 @@ static void judge_task(struct metric_task *t)
 	}
 	t->value[M_F1] = f1(t);
 	t->stderr_[M_F1] = NAN;
+	t->chance = chance(t);
 }
 
 /* -- tasks --------------------------------------------------------------------------------- */
@@ -252,7 +267,7 @@ struct metric_task *metric_compute(const struct request_set *s)
 	for (i = 0; i < s->n_task; i++) {
 		t[i].name = s->task[i];
 		for (k = 0; k < M_COUNT; k++)
-			t[i].value[k] = t[i].stderr_[k] = NAN;
+			t[i].value[k] = t[i].stderr_[k] = t[i].chance = NAN;
 	}
 	for (i = 0; i < s->n; i = k) {
 		for (k = i; k < s->n && r[k]->task == r[i]->task; k++)

@@ -58,6 +58,7 @@ struct metric_task {
 	struct metric_doc *doc;
 	size_t n_doc, n_incomplete;
 	double value[M_COUNT];   /* NaN: not there */
+	double chance;           /* mean of 1 / choices of the documents that count; NaN: none */
 	double stderr_[M_COUNT]; /* of the shares: sqrt(p (1 - p) / (n - 1)), else NaN */
 };
 

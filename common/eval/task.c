@@ -12,6 +12,7 @@
 /* A row of a data set on its way to requests. */
 struct row {
 	const struct task *t;
+	const char *name; /* what its rows are called */
 	enum task_regime g;
 	json_t *o;
 	struct request_set *s;
@@ -72,7 +73,7 @@ static int label(struct row *r, const char *key, int base)
 /* The next choice: context, and what follows its space. */
 static void put(struct row *r, struct buf *ctx, const char *choice, int gold)
 {
-	struct request *q = request_new(r->s, r->t->name);
+	struct request *q = request_new(r->s, r->name);
 	json_t *id = json_object_get(r->o, "id");
 
 	q->doc = r->doc;
@@ -430,6 +431,49 @@ static void build_sst2(struct row *r)
 	put_all(r, &b, choice, 2, label(r, "label", 0));
 }
 
+static int any_answer(struct row *r, size_t n)
+{
+	const json_t *v = json_object_get(r->o, "answer");
+
+	if (json_is_null(v))
+		return REQUEST_NO_LABEL;
+	if (!json_is_integer(v) || json_integer_value(v) < 0 ||
+	    (uint64_t)json_integer_value(v) >= n) {
+		if (!r->bad)
+			err_set("'answer' is no number from 0 to %zu, and not null", n - 1);
+		r->bad = 1;
+		return REQUEST_NO_LABEL;
+	}
+	return (int)json_integer_value(v);
+}
+
+/* {"id","context","choices":[..],"answer"}: what anyone may bring */
+static void build_any(struct row *r)
+{
+	const json_t *c = json_object_get(r->o, "choices");
+	size_t i, n = json_is_array(c) ? json_array_size(c) : 0;
+	struct buf b = {0};
+	int gold;
+
+	if (n < 2 || n > 1000) {
+		bad(r, "array 'choices' of 2 to 1000 strings");
+		return;
+	}
+	gold = any_answer(r, n);
+	buf_str(&b, str(r, "context"));
+	for (i = 0; i < n && !r->bad; i++) {
+		const char *s = json_string_value(json_array_get(c, i));
+
+		if (s == NULL || s[0] == '\0') {
+			err_set("choice %zu is no string, or an empty one", i);
+			r->bad = 1;
+		} else {
+			put(r, &b, s, gold);
+		}
+	}
+	buf_release(&b);
+}
+
 #define BOTH(...)                                                                                 \
 	{                                                                                         \
 		{__VA_ARGS__},                                                                    \
@@ -463,7 +507,19 @@ static const struct task tasks[] = {
     {"social_iqa", {"socialiqa", "social_i_qa"}, BOTH("social_iqa", "social_i_qa"),
 	{M_ACC_UNCOND, M_LEN_NORM}, build_social},
     {"basic_arithmetic", {NULL}, BOTH("basic_arithmetic"), {M_ACC_RAW, M_ACC_RAW}, build_arc},
+    {"jsonl:NAME", {NULL}, BOTH(NULL), {M_ACC_PER_CHAR, M_ACC_PER_CHAR}, build_any},
 };
+
+/* What follows "jsonl:" in a name, NULL: it is not of that form. */
+static const char *any_name(const char *name)
+{
+	return strncmp(name, "jsonl:", 6) == 0 && name[6] != '\0' ? name + 6 : NULL;
+}
+
+static int is_any(const struct task *t)
+{
+	return t->build == build_any;
+}
 
 const struct task *task_at(size_t i)
 {
@@ -475,7 +531,7 @@ const struct task *task_find(const char *name)
 	size_t i, k;
 
 	for (i = 0; i < sizeof(tasks) / sizeof(tasks[0]); i++) {
-		if (strcmp(tasks[i].name, name) == 0)
+		if (is_any(&tasks[i]) ? any_name(name) != NULL : strcmp(tasks[i].name, name) == 0)
 			return &tasks[i];
 		for (k = 0; k < 3 && tasks[i].alias[k] != NULL; k++)
 			if (strcmp(tasks[i].alias[k], name) == 0)
@@ -489,8 +545,10 @@ const char *task_name(const struct task *t)
 	return t->name;
 }
 
-const char *task_file(const struct task *t, enum task_regime g, size_t i)
+const char *task_file(const struct task *t, const char *name, enum task_regime g, size_t i)
 {
+	if (is_any(t))
+		return i == 0 ? any_name(name) : NULL;
 	return i < 3 ? t->file[g][i] : NULL;
 }
 
@@ -530,10 +588,10 @@ static void describe(struct request_set *s, size_t from)
 	buf_release(&c);
 }
 
-int task_row(const struct task *t, enum task_regime g, const char *line, size_t len, int64_t doc,
-    struct request_set *s)
+int task_row(const struct task *t, const char *name, enum task_regime g, const char *line,
+    size_t len, int64_t doc, struct request_set *s)
 {
-	struct row r = {.t = t, .g = g, .s = s, .doc = doc};
+	struct row r = {.t = t, .name = is_any(t) ? name : t->name, .g = g, .s = s, .doc = doc};
 	size_t from = s->n;
 	json_error_t e;
 

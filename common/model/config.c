@@ -502,7 +502,7 @@ static void read_duration(struct config *c, struct reader *r)
 	const char *s = json_string_value(v);
 	size_t n = s != NULL ? strlen(s) : 0;
 	static const char want[] =
-	    "a number of steps, epochs (\"2ep\") or tokens (\"2e12T\"), above 0";
+	    "a number of steps, epochs (\"2ep\") or tokens (\"2e12T\"); 0 only of steps";
 
 	c->max_steps = c->max_epochs = 0;
 	c->max_tokens = 0;
@@ -510,7 +510,7 @@ static void read_duration(struct config *c, struct reader *r)
 		c->max_steps = 10000;
 	} else if (json_is_number(v)) {
 		double d = json_number_value(v);
-		if (d != floor(d) || d < 1 || d > 9e15)
+		if (d != floor(d) || d < 0 || d > 9e15)
 			wrong(r, "max_duration", want);
 		else
 			c->max_steps = (uint64_t)d;
@@ -524,7 +524,7 @@ static void read_duration(struct config *c, struct reader *r)
 		if (num_f64(t, &c->max_tokens) < 0 || !(c->max_tokens > 0))
 			wrong(r, "max_duration", want);
 		free(t);
-	} else if (s == NULL || num_u64(s, 1, INT64_MAX, &c->max_steps) < 0) {
+	} else if (s == NULL || num_u64(s, 0, INT64_MAX, &c->max_steps) < 0) {
 		wrong(r, "max_duration", want);
 	}
 }

@@ -223,11 +223,15 @@ static struct kern_attn attn_of(const struct net *n, const float *qkv)
 	    .ldv = W};
 }
 
-static void rotate_attend(struct net *n, struct net_layer *y)
+static void rotate_attend(struct net *n, struct net_layer *y, size_t l)
 {
 	const struct arch *a = &n->p->a;
 	size_t W = arch_qkv(a);
 
+	if (n->attend != NULL) {
+		n->attend(n, y, l);
+		return;
+	}
 	n->k->op->rope_fwd(n->k, y->qkv, W, n->rope, n->B, n->T, a->H + a->HKV, a->D, 0);
 	struct kern_attn at = attn_of(n, y->qkv);
 	n->k->op->attn_fwd(n->k, &at, y->att, a->H * a->D, y->lse);
@@ -259,7 +263,7 @@ static void block_pre(struct net *n, const float *w, size_t l)
 	if (a->clip_qkv > 0)
 		n->k->op->clamp_fwd(
 		    n->k, y->qkv, y->mask, y->qkv, (float)a->clip_qkv, n->rows * W);
-	rotate_attend(n, y);
+	rotate_attend(n, y, l);
 	linear(n, y->xm, C, y->x, y->att, HD, w + o->o, C, HD);
 	norm(n, n->h, y->stat2, y->xm, weight_at(w, o->norm2));
 	linear(n, y->ug, 2 * F, NULL, n->h, C, w + o->ug, 2 * F, C);
@@ -319,7 +323,7 @@ static void block_post(struct net *n, const float *w, size_t l)
 	linear(n, y->qkv + QK, W, NULL, y->x, C, w + o->qkv + QK * C, W - QK, C);
 	head_norm(n, y, y->statq, w + o->qnorm, a->H, 0);
 	head_norm(n, y, y->statk, w + o->knorm, a->HKV, a->H);
-	rotate_attend(n, y);
+	rotate_attend(n, y, l);
 	linear(n, y->ao, C, NULL, y->att, HD, w + o->o, C, HD);
 	norm(n, n->h, y->stat1, y->ao, w + o->norm1);
 	n->k->op->add(n->k, y->xm, y->x, n->h, n->rows * C);
@@ -369,15 +373,11 @@ static void block_post_bwd(struct net *n, const float *w, float *grad, size_t l)
 
 /* ---- the whole --------------------------------------------------------------------------- */
 
-void net_forward(struct net *n, const float *w, const uint32_t *ids, size_t B, size_t T)
+static void forward(struct net *n, const float *w)
 {
 	const struct params *p = n->p;
 
-	n->B = B;
-	n->T = T;
-	n->rows = B * T;
-	n->ids = ids;
-	n->k->op->embed_fwd(n->k, layer_of(n, 0)->x, ids, w + p->embed, n->rows, p->a.C);
+	n->k->op->embed_fwd(n->k, layer_of(n, 0)->x, n->ids, w + p->embed, n->rows, p->a.C);
 	for (size_t l = 0; l < p->a.L; l++) {
 		if (p->a.family == ARCH_OLMO2)
 			block_post(n, w, l);
@@ -385,6 +385,27 @@ void net_forward(struct net *n, const float *w, const uint32_t *ids, size_t B, s
 			block_pre(n, w, l);
 	}
 	norm(n, n->x_final, n->stat_final, n->x_last, weight_at(w, p->norm_f));
+}
+
+void net_forward(struct net *n, const float *w, const uint32_t *ids, size_t B, size_t T)
+{
+	n->B = B;
+	n->T = T;
+	n->rows = B * T;
+	n->ids = ids;
+	n->attend = NULL;
+	forward(n, w);
+}
+
+void net_extend(struct net *n, const float *w, const uint32_t *ids, size_t rows,
+    void (*attend)(struct net *, struct net_layer *, size_t), void *arg)
+{
+	n->B = 1;
+	n->T = n->rows = rows;
+	n->ids = ids;
+	n->attend = attend;
+	n->attend_arg = arg;
+	forward(n, w);
 }
 
 void net_head(struct net *n, const float *w, const int32_t *labels, float *grad)

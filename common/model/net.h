@@ -71,7 +71,10 @@ struct net {
 	float *dx, *dh;     /* (rows, C) */
 	float *dqkv, *datt; /* (rows, W), (rows, H D) */
 	float *rope;        /* (T, D) */
-	void *mem;          /* what all of the above point into */
+	/* of net_extend: rotation and attention over caches, in place of those over the batch */
+	void (*attend)(struct net *n, struct net_layer *y, size_t layer);
+	void *attend_arg;
+	void *mem; /* what all of the above point into */
 	size_t bytes;
 };
 
@@ -83,6 +86,10 @@ size_t net_bytes(
 
 /* ids (B, T), each below the embedding rows (the caller has checked). */
 void net_forward(struct net *n, const float *w, const uint32_t *ids, size_t B, size_t T);
+/* The same for ids (rows) of several sequences: `attend` fills y->att from y->qkv, each
+ * (rows, ..), rotation included.  rows is at most B*T of the plan, made without train. */
+void net_extend(struct net *n, const float *w, const uint32_t *ids, size_t rows,
+    void (*attend)(struct net *, struct net_layer *, size_t), void *arg);
 /* labels (B*T), negative = none; grad NULL: losses only. */
 void net_head(struct net *n, const float *w, const int32_t *labels, float *grad);
 void net_backward(struct net *n, const float *w, float *grad);

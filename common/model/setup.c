@@ -271,7 +271,7 @@ int setup_open(struct setup *s, const json_t *config, const char *name)
 	    arch_check(&s->c.arch, name) < 0)
 		goto fail;
 	durations(s);
-	if (s->last == 0) {
+	if (s->last == 0 && (s->c.max_epochs > 0 || s->c.max_tokens > 0)) {
 		err_set("%s: max_duration is less than one step", name);
 		goto fail;
 	}

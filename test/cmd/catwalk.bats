@@ -133,6 +133,41 @@ model() {
 	[[ $output == *piqa.validation.jsonl:51:* ]]
 }
 
+@test "a data set of one's own is asked otherwise than it says, or a wrong row of it passes" {
+	printf '%s\n' '{"id":"a","context":"The sky\n is","choices":["blue","a stone","é"],"answer":1,"more":[1]}' \
+		'{"context":"","choices":["x","y"],"answer":null}' >own.test.jsonl
+	catwalk -t jsonl:own --data . --split test --regime inloop --dump-requests >r.jsonl
+	jq -c '[.request.context, .request.continuation, .idx, .label, .task_name, .doc_id, .native_id]' r.jsonl | cmp - <<-'E'
+		["The sky\n is"," blue",0,1,"jsonl:own",0,"a"]
+		["The sky\n is"," a stone",1,1,"jsonl:own",0,"a"]
+		["The sky\n is"," é",2,1,"jsonl:own",0,"a"]
+		[""," x",0,null,"jsonl:own",1,null]
+		[""," y",1,null,"jsonl:own",1,null]
+	E
+	# scores, error and chance: 3 and 2 choices, one of two right by characters, both by the sum
+	printf '%s\n' '{"context":"c","choices":["a","abcdefghi","b"],"answer":1}' '{"context":"c","choices":["abc","d"],"answer":1}' >own.validation.jsonl
+	catwalk -t jsonl:own --data . --regime inloop --dump-requests | jq -c --argjson l '[-4,-3,-9,-2,-1]' '.loglikelihood = $l[input_line_number - 1]' >ll.jsonl
+	catwalk -t jsonl:own --data . --regime inloop --loglikelihoods ll.jsonl -o o >table
+	jq -e '.tasks[0] | .primary_metric == "acc_per_char" and .primary_score == 0.5 and .metrics.acc_raw == 1 and
+		.primary_stderr == 0.5 and .metrics.acc_raw_stderr == 0 and ((.chance - 5 / 12) | fabs) < 1e-12' o/metrics.json
+	[ "$(sed 1d table | cut -f1-5)" = "$(printf 'jsonl:own\t2\tacc_per_char\t0.5\t0.5')" ]
+	for bad in '{"context":"c","choices":["a","b"]}' '{"context":"c","choices":["a","b"],"answer":2}' \
+		'{"context":"c","choices":["a","b"],"answer":"0"}' '{"context":"c","choices":["a",""],"answer":0}' \
+		'{"context":"c","choices":["a",1],"answer":0}' '{"context":"c","choices":["a"],"answer":0}' \
+		'{"choices":["a","b"],"answer":0}' '{"context":"c","answer":0}' 'x'; do
+		{ cat own.test.jsonl; echo "$bad"; } >bad.validation.jsonl
+		run catwalk -t jsonl:bad --data . --dump-requests
+		[ "$status" = 3 ]
+		[[ $output == *bad.validation.jsonl:3:* ]]
+		[ "${#lines[@]}" = 1 ]
+	done
+	run catwalk -t jsonl: --data . --dump-requests
+	[ "$status" = 2 ]
+	run catwalk -t jsonl:none --data . --dump-requests
+	[ "$status" = 3 ]
+	[[ $output == *none.validation.jsonl* ]]
+}
+
 @test "compare does not pair, or is not repeatable" {
 	for i in $(seq 0 39); do row t $i 0 0 -1 " a"; row t $i 1 0 $((i < 20 ? -2 : 0)) " b"; done >a.jsonl
 	for i in $(seq 0 39); do row t $i 0 0 -1 " a"; row t $i 1 0 $((i < 35 ? -2 : 0)) " b"; done >b.jsonl

@@ -57,6 +57,21 @@ run_hash() {
 	[ "$(cut -f4 out | sort -u | tr '\n' ' ')" = "- first_step_beyond " ]
 }
 
+@test "a run of no steps saves other weights than those a run begins with" {
+	train -c c.yaml -o none --max_duration=0
+	[ "$(readlink none/latest)" = step00000000 ]
+	[ -e none/manifest.json ]
+	[ ! -s none/log.jsonl ]
+	train --resume none --max_duration=20
+	train -c c.yaml -o whole
+	cmp none/latest/model.safetensors whole/latest/model.safetensors
+	cmp none/log.jsonl whole/log.jsonl
+	for d in -1 1T 0ep; do
+		run train -c c.yaml -o bad --max_duration=$d
+		[ "$status" != 0 ]
+	done
+}
+
 @test "kill -9 at any moment changes the result" {
 	train -c c.yaml -o whole --max_duration=60 --model.d_model=64 -j 2
 	want=$(run_hash whole)

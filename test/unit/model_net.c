@@ -26,6 +26,7 @@
 #include "base/pool.h"
 #include "io/out.h"
 #include "kernels/kernels.h"
+#include "model/decode.h"
 #include "model/net.h"
 #include "model/optim.h"
 #include "model/ref64.h"
@@ -318,6 +319,51 @@ static void forward_only_differs(void **state)
 	}
 }
 
+/* Token by token, from caches, beside other sequences and in pieces: the bits of the whole. */
+static void decoding_differs_from_the_whole(void **state)
+{
+	enum { V = 40 };
+	static float want[B * T * V], got[B * V];
+
+	(void)state;
+	for (size_t i = 0; i < N_GOLDENS; i++) {
+		struct world a, b;
+		struct decode_seq *s[B];
+		uint32_t ids[B];
+		assert_int_equal(goldens[i].V, V);
+		world_open(&a, &goldens[i], 1, 0);
+		world_open(&b, &goldens[i], 3, 0);
+		net_forward(a.n, a.w, a.ids, B, T);
+		net_logits(a.n, a.w, 0, B * T, want);
+		for (size_t q = 0; q < B; q++) {
+			s[q] = decode_seq_new(b.n, T);
+			decode_read(b.n, b.w, s[q], b.ids + q * T, q + 1, NULL);
+			decode_read(b.n, b.w, s[q], b.ids + q * T + q + 1, 2, got);
+			assert_memory_equal(got, want + (q * T + q + 2) * V, V * sizeof(float));
+		}
+		for (size_t t = 3; t + B <= T; t++) { /* sequence q is q ids ahead */
+			for (size_t q = 0; q < B; q++)
+				ids[q] = b.ids[q * T + t + q];
+			decode_step(b.n, b.w, s, ids, B, got);
+			for (size_t q = 0; q < B; q++)
+				assert_memory_equal(
+				    got + q * V, want + (q * T + t + q) * V, V * sizeof(float));
+		}
+		decode_seq_rewind(s[0]);
+		assert_int_equal(decode_seq_len(s[0]), 0);
+		decode_read(b.n, b.w, s[0], b.ids + T, T, got);
+		assert_memory_equal(got, want + (2 * T - 1) * V, V * sizeof(float));
+		/* and the net serves whole sequences as before */
+		net_forward(b.n, b.w, b.ids, B, T);
+		net_logits(b.n, b.w, 0, 1, got);
+		assert_memory_equal(got, want, V * sizeof(float));
+		for (size_t q = 0; q < B; q++)
+			decode_seq_free(b.n, s[q]);
+		world_close(&a);
+		world_close(&b);
+	}
+}
+
 static void bad_activation_is_not_named(void **state)
 {
 	struct world x;
@@ -416,6 +462,7 @@ int main(void)
 	    cmocka_unit_test(double_precision_is_wrong),
 	    cmocka_unit_test(threads_or_leftovers_show),
 	    cmocka_unit_test(forward_only_differs),
+	    cmocka_unit_test(decoding_differs_from_the_whole),
 	    cmocka_unit_test(bad_activation_is_not_named),
 	    cmocka_unit_test(scores_depend_on_company),
 	    cmocka_unit_test(score_takes_bad_ids),
