@@ -110,7 +110,7 @@ $(OUT)/eval/data/$1/val/$2.jsonl.gz.manifest.json: $(OUT)/raw/$1.$2.list \
 	dolma-quality -t $(QUALITY_$1) --prefix quality --require-seal --seal -j $J \
 		--manifest eval/data/$1/val/$2.quality.manifest.json | \
 	dolma-mix -q -c conf/mix.yaml --stream $1 --require-seal -j $J \
-		$(call stats,documents.$1-$2-heldout) -o eval/data/$1/val/$2.jsonl.gz
+		$(call stats,documents.$1-$2-heldout) -o eval/data/$1/val/$2.jsonl.gz -
 DOCS    += documents/$1/$2.jsonl.zst
 HELD    += eval/data/$1/val/$2.jsonl.gz
 endef
@@ -232,6 +232,29 @@ $(OUT)/eval/paloma/manifest.json: $(OUT)/run/manifest.json $(call manifests,$(HE
 $(OUT)/eval/compress.tsv: $(call manifests,$(HELD))
 	$(call say,compress,xz -9e and zstd -19 on the same bytes)
 	@sh $D/compress.sh $(OUT) $(SOURCES) >$@.tmp && mv $@.tmp $@
+
+# Which way does a held-out text go on?  Asked of the model, and of the same model before training.
+$(OUT)/eval/tasks/heldout.validation.jsonl: $(call manifests,$(HELD)) $D/cloze.sh
+	$(call say,catwalk,questions from held-out text)
+	@mkdir -p $(@D) && sh $D/cloze.sh $(OUT)/eval/data 700 >$@.tmp && mv $@.tmp $@
+$(OUT)/untrained/manifest.json: $(OUT)/order/epoch1.order.manifest.json $(OUT)/conf/train.yaml
+	@cd $(OUT) && rm -rf untrained && train -q -c conf/train.yaml -o untrained --max_duration=0 \
+		-j $(TRAIN_J) --progress never $(call stats,train.untrained)
+$(OUT)/eval/catwalk-init/metrics.json: MODEL := untrained/latest
+$(OUT)/eval/catwalk/metrics.json: MODEL := run/latest
+$(OUT)/eval/catwalk/metrics.json: $(OUT)/run/manifest.json
+$(OUT)/eval/catwalk-init/metrics.json: $(OUT)/untrained/manifest.json
+$(OUT)/eval/catwalk/metrics.json $(OUT)/eval/catwalk-init/metrics.json: \
+    $(OUT)/eval/tasks/heldout.validation.jsonl
+	$(call say,catwalk,$(MODEL))
+	@cd $(OUT) && catwalk -m $(MODEL) -t jsonl:heldout --data eval/tasks -j $J -f \
+		$(call stats,catwalk.$(patsubst %/,%,$(dir $(MODEL)))) -o $(patsubst $(OUT)/%/metrics.json,%,$@)
+$(OUT)/eval/prompts.jsonl: $(call manifests,$(HELD)) $D/prompts.sh
+	@sh $D/prompts.sh $(OUT)/eval/data >$@.tmp && mv $@.tmp $@
+$(OUT)/eval/samples.jsonl: $(OUT)/run/manifest.json $(OUT)/eval/prompts.jsonl
+	$(call say,generate,how the model goes on)
+	@cd $(OUT) && generate -m run/latest --max-new 80 --temperature 0.7 --top-p 0.9 --seed 1 -j $J \
+		$(call stats,generate.samples) -o eval/samples.jsonl eval/prompts.jsonl
 
 EVALUATED := $(OUT)/eval/paloma/manifest.json $(EVAL:%=$(OUT)/eval/%)
 $(OUT)/report.txt: $(EVALUATED) $D/report.sh

@@ -39,33 +39,40 @@ if [ "$size" = full ]; then
 	packages="$packages dict-gcide dict-wn freebsd-manpages $go"
 fi
 
-# What is there is taken as it is; the rest is fetched with the hashes of the package lists.
+# What is there is taken as it is; the rest is fetched with the hashes of the package lists, or with those
+# of the file DEBS_LIST (lines HASH URL NAME, the names those of packages: NAME_VERSION_ARCH.deb).
 lacking() {
 	for p in $packages; do
 		ls "$debs/$p"_*.deb >/dev/null 2>&1 || echo "$p"
 	done
 }
-uris() {
-	for p in $(lacking); do
-		(cd "$debs" && apt-get download -q --print-uris "$p" 2>/dev/null) || {
-			echo "demo: apt knows no package $p: run apt-get update, or put ${p}_*.deb into $debs" >&2
-			return 3
-		}
-	done
+# A line for a package: sha256:HASH URL NAME, from apt's 'URL' NAME SIZE SHA256:HASH
+locate() {
+	if [ -n "${DEBS_LIST:-}" ]; then
+		awk -v p="$1_" 'index($3, p) == 1' "$DEBS_LIST"
+	else
+		(cd "$debs" && apt-get download -q --print-uris "$1" 2>/dev/null) |
+			sed -n "s/^'\([^']*\)' \([^ ]*\) [0-9]* SHA256:\([0-9a-f]*\)\$/sha256:\3 \1 \2/p"
+	fi
 }
+# The list is kept beside the packages until it has failed: apt may know newer ones tomorrow.
 if [ -n "$(lacking)" ]; then
-	list=$debs/.list.$$.tmp
-	trap 'rm -rf "$tmp" "$list" "$list.uris"' EXIT INT TERM
-	uris >"$list.uris"
-	# 'URL' NAME SIZE SHA256:HASH -> sha256:HASH URL NAME
-	sed -n "s/^'\\([^']*\\)' \\([^ ]*\\) [0-9]* SHA256:\\([0-9a-f]*\\)\$/sha256:\\3 \\1 \\2/p" \
-		"$list.uris" >"$list"
-	[ "$(wc -l <"$list")" = "$(lacking | wc -l)" ] || {
-		echo "demo: apt gives no SHA-256 for some of: $(lacking | tr '\n' ' ')" >&2
-		exit 3
-	}
-	dolma-fetch -j 4 -f -o "$debs" "$list"
-	rm -f "$list" "$list.uris"
+	list=$debs/list
+	for p in $packages; do
+		grep -qs " ${p}_[^ ]*\$" "$list" || rm -f "$list"
+	done
+	if [ ! -e "$list" ]; then
+		for p in $packages; do
+			line=$(locate "$p" | head -n 1)
+			[ -n "$line" ] || {
+				echo "demo: nothing known of the package $p: run apt-get update, or put ${p}_*.deb into $debs" >&2
+				exit 3
+			}
+			echo "$line"
+		done >"$list.tmp"
+		mv "$list.tmp" "$list"
+	fi
+	dolma-fetch -j 4 -f -o "$debs" "$list" || { rm -f "$list"; exit 3; }
 fi
 
 u=$tmp/.unpacked

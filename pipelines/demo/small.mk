@@ -40,4 +40,4 @@ SEQ_LEN       ?= 256
 STEPS         ?= 600
 MIX_TOKENS    ?= 4000001
 WEIGHTS       ?= 1:wiki 1:book 1:dict 1:man 1:code 1:docs 1:quote
-EVAL          ?= compress.tsv
+EVAL          ?= compress.tsv catwalk-init/metrics.json catwalk/metrics.json samples.jsonl
