@@ -12,12 +12,13 @@
 #include "io/out.h"
 #include "text/mix.h"
 
-enum { STREAM = OPT_LONG, RULES, EXPLAIN, STRICT, COMPAT };
+enum { STREAM = OPT_LONG, RULES, EXAMPLES, EXPLAIN, STRICT, COMPAT };
 
 static const struct opt own[] = {
     {"config", 'c', "CONF", "configuration: YAML or JSON with Dolma's keys"},
     {"stream", STREAM, "NAME", "the stream that is used [the only one]"},
     {"rules", RULES, "F", "write what each rule did: rule, docs, chars, only_this_rule"},
+    {"examples", EXAMPLES, "F", "write five documents that each rule drops, as JSON lines"},
     {"explain", EXPLAIN, "ID", "name the rules that remove this document; status 1: it is kept"},
     {"strict", STRICT, NULL, "an attribute that a rule names and no document has is an error"},
     {"dolma-compat", COMPAT, NULL, "make the original's mistakes in span replacement"}, {0}};
@@ -29,13 +30,14 @@ static const struct prog prog = {"dolma-mix",
 
 struct mix {
 	struct opts o;
-	const char *conf_path, *stream_name, *rules, *explain;
+	const char *conf_path, *stream_name, *rules, *examples, *explain;
 	unsigned flags;
 	struct mix_conf *conf;
 	struct mix_stream *stream; /* filter form */
 	struct mix_run *run;
 	struct manifest *m;
-	struct out *rules_out;
+	struct out *rules_out, *examples_out;
+	struct buf dropped; /* --examples */
 	FILE *report;
 	char *report_text;
 	size_t report_len;
@@ -60,6 +62,10 @@ static void parse(struct mix *x, int argc, char **argv)
 			x->rules = arg;
 			x->flags |= MIX_RULES;
 			break;
+		case EXAMPLES:
+			x->examples = arg;
+			x->flags |= MIX_RULES | MIX_EXAMPLES;
+			break;
 		case EXPLAIN:
 			x->explain = arg;
 			x->flags |= MIX_RULES;
@@ -73,8 +79,8 @@ static void parse(struct mix *x, int argc, char **argv)
 		}
 	if (!x->conf_path)
 		die_usage("no configuration: give -c CONF");
-	if (x->explain && (x->o.out || x->rules))
-		die_usage("--explain writes nothing: no -o, no --rules");
+	if (x->explain && (x->o.out || x->rules || x->examples))
+		die_usage("--explain writes nothing: no -o, no --rules, no --examples");
 }
 
 static int has_documents(const struct mix *x)
@@ -137,31 +143,60 @@ static void describe(struct mix *x)
 		die_err();
 }
 
-static void open_rules(struct mix *x)
+static struct out *open_side(const char *path)
 {
-	if (!x->rules || x->o.dry_run)
-		return;
-	x->rules_out = out_open(x->rules, 0);
-	if (!x->rules_out)
+	struct out *out = out_open(path, 0);
+
+	if (!out)
 		die_err();
+	return out;
+}
+
+static void open_sides(struct mix *x)
+{
+	if (x->o.dry_run)
+		return;
+	if (x->examples)
+		x->examples_out = open_side(x->examples);
+	if (!x->rules)
+		return;
+	x->rules_out = open_side(x->rules);
 	x->report = open_memstream(&x->report_text, &x->report_len);
 	if (!x->report)
 		die(EXIT_IO, "out of memory: report");
 }
 
-static int close_rules(struct mix *x)
+static int close_side(
+    struct mix *x, const char *role, const char *path, struct out *out, const char *p, size_t n)
 {
-	struct out *out = x->rules_out;
+	struct filehash h;
 
 	if (!out)
 		return 0;
-	fclose(x->report);
-	if (out_write(out, x->report_text, x->report_len) < 0) {
+	if (out_write(out, p, n) < 0) {
 		out_abort(out);
 		return -1;
 	}
+	if (out_commit(out, &h) < 0)
+		return -1;
+	manifest_output(x->m, role, path, &h);
+	return 0;
+}
+
+/* Before the manifest is written, which names them. */
+static int close_sides(void *ctx)
+{
+	struct mix *x = ctx;
+
+	if (x->report)
+		fclose(x->report);
+	if (close_side(x, "rules", x->rules, x->rules_out, x->report_text, x->report_len) < 0 ||
+	    close_side(x, "examples", x->examples, x->examples_out, x->dropped.p, x->dropped.len) <
+		0)
+		return -1;
 	free(x->report_text);
-	return out_commit(out, NULL);
+	buf_release(&x->dropped);
+	return 0;
 }
 
 /* --- filter ------------------------------------------------------------------------------------ */
@@ -204,7 +239,9 @@ static int end_filter(void *ctx)
 		mix_report_head(x->report);
 		mix_run_report(x->run, x->report);
 	}
-	return 0;
+	if (x->examples)
+		mix_run_examples(x->run, &x->dropped);
+	return close_sides(x);
 }
 
 static int run_filter(struct mix *x)
@@ -235,7 +272,10 @@ static int run_layout(struct mix *x)
 	    .explain = x->explain,
 	    .flags = x->flags,
 	    .report = x->report,
-	    .m = x->m};
+	    .examples = x->examples ? &x->dropped : NULL,
+	    .m = x->m,
+	    .end = close_sides,
+	    .ctx = x};
 	int rc = mix_files(&j);
 
 	x->found = j.found;
@@ -274,8 +314,8 @@ int main(int argc, char **argv)
 		    "--skip-bad works in the filter form only: rows would not match documents");
 	note_unused(&x, layout);
 	describe(&x);
-	open_rules(&x);
-	if ((layout ? run_layout(&x) : run_filter(&x)) < 0 || close_rules(&x) < 0)
+	open_sides(&x);
+	if ((layout ? run_layout(&x) : run_filter(&x)) < 0)
 		die_err();
 	manifest_free(x.m);
 	status = answer(&x);

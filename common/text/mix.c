@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/stats.h"
 #include "base/utf8.h"
+#include "text/mixdrop.h"
 
 /* What one rule did. */
 struct tally {
@@ -42,6 +43,8 @@ struct mix_thread {
 	size_t n_piece, cap_piece;
 	struct buf text;
 	uint64_t *offset; /* bytes of code points that pieces name */
+	struct mixdrop *examples;
+	struct buf value;
 };
 
 struct mix_run {
@@ -52,6 +55,7 @@ struct mix_run {
 	struct tally *tally;
 	unsigned char *seen;
 	uint64_t docs;
+	struct mixdrop *examples;
 };
 
 struct mix_run *mix_run_new(const struct mix_stream *s, unsigned flags)
@@ -68,6 +72,8 @@ struct mix_run *mix_run_new(const struct mix_stream *s, unsigned flags)
 	r->at.n = r->at.sample + 1;
 	r->tally = xcalloc(r->at.n, sizeof *r->tally);
 	r->seen = xcalloc(select_names(s->set) + 1, 1);
+	if (flags & MIX_EXAMPLES)
+		r->examples = mixdrop_new(r->at.n);
 	return r;
 }
 
@@ -83,6 +89,8 @@ struct mix_thread *mix_thread_new(struct mix_run *r)
 	t->dropped = xcalloc(r->at.n, sizeof *t->dropped);
 	t->hit = xcalloc(r->at.n, 1);
 	t->seen = xcalloc(select_names(r->s->set) + 1, 1);
+	if (r->examples)
+		t->examples = mixdrop_new(r->at.n);
 	return t;
 }
 
@@ -103,10 +111,13 @@ void mix_run_free(struct mix_run *r)
 		free(t->piece);
 		free(t->offset);
 		buf_release(&t->text);
+		buf_release(&t->value);
+		mixdrop_free(t->examples);
 		free(t);
 	}
 	free(r->tally);
 	free(r->seen);
+	mixdrop_free(r->examples);
 	free(r);
 }
 
@@ -534,6 +545,71 @@ static void put_doc(struct mix_thread *t, const struct doc *d, const char *text,
 	buf_str(b, "}\n");
 }
 
+/* --- examples ---------------------------------------------------------------------------------- */
+
+/* The rule of a place in the layout; label "include", "min_text_length" or "sample" without
+ * text. */
+static struct mix_rule rule_at(const struct mix_run *r, size_t i)
+{
+	static char names[][16] = {"include", "min_text_length", "sample"};
+	static char none[] = "";
+	const struct mix_stream *s = r->s;
+
+	if (i == 0 || i >= r->at.min_length)
+		return (struct mix_rule){
+		    .label = names[i ? i - r->at.min_length + 1 : 0], .text = none};
+	if (i < r->at.exclude)
+		return s->include[i - r->at.include];
+	if (i < r->at.span)
+		return s->exclude[i - r->at.exclude];
+	return s->span[i - r->at.span].rule;
+}
+
+/* {"name":raw,…}: the attributes that the rule names, without long ones. */
+static void put_values(struct mix_thread *t, const struct doc *d, const struct mix_rule *rule)
+{
+	const struct select_set *set = t->run->s->set;
+	struct jspan v;
+
+	t->value.len = 0;
+	for (size_t i = 0; *rule->text && i < select_names(set); i++) {
+		const char *name = select_name(set, i);
+
+		if (!select_uses(set, rule->expr, i) ||
+		    jspan_type(d->j.f[J_ATTRIBUTES]) != JT_OBJECT ||
+		    !jspan_member(d->j.f[J_ATTRIBUTES], name, &v) || v.len > MIXDROP_VALUE)
+			continue;
+		buf_chr(&t->value, t->value.len ? ',' : '{');
+		jstr_put(&t->value, name, strlen(name));
+		buf_chr(&t->value, ':');
+		buf_add(&t->value, v.p, v.len);
+	}
+	if (t->value.len)
+		buf_chr(&t->value, '}');
+}
+
+/* Does this place in the layout stand for documents that are removed, other than by chance? */
+static int removes(const struct mix_run *r, size_t i)
+{
+	return i == 0 || (i >= r->at.exclude && i < r->at.span) || i == r->at.min_length;
+}
+
+/* The document is removed by all rules that hit; text: what the rules saw. */
+static void note_examples(struct mix_thread *t, struct doc *d, const char *text, size_t len)
+{
+	const struct mix_run *r = t->run;
+
+	for (size_t i = 0; t->examples && i < r->at.n; i++) {
+		struct mix_rule rule;
+
+		if (!t->hit[i] || !removes(r, i))
+			continue;
+		rule = rule_at(r, i);
+		put_values(t, d, &rule);
+		mixdrop_add(t->examples, i, d, text, len, &t->value);
+	}
+}
+
 int mix_doc(struct mix_thread *t, struct doc *d, const char *file, struct buf *out)
 {
 	const struct mix_run *r = t->run;
@@ -546,6 +622,7 @@ int mix_doc(struct mix_thread *t, struct doc *d, const char *file, struct buf *o
 	if (n) {
 		t->dropped[first]++;
 		count(t, d, n);
+		note_examples(t, d, d->text, d->text_len);
 		return 0;
 	}
 	if (new_text(t, d, &text, &len) < 0)
@@ -554,6 +631,7 @@ int mix_doc(struct mix_thread *t, struct doc *d, const char *file, struct buf *o
 		t->hit[r->at.min_length] = 1;
 		t->dropped[r->at.min_length]++;
 		count(t, d, 1);
+		note_examples(t, d, text, len);
 		return 0;
 	}
 	count(t, d, 0);
@@ -627,24 +705,9 @@ static void sum_threads(struct mix_run *r, uint64_t *dropped, uint64_t *clipped)
 		}
 		for (size_t i = 0; i < n_names; i++)
 			r->seen[i] |= t->seen[i];
+		if (r->examples)
+			mixdrop_merge(r->examples, t->examples);
 	}
-}
-
-/* The rule of a place in the layout; label "include", "min_text_length" or "sample" without text. */
-static struct mix_rule rule_at(const struct mix_run *r, size_t i)
-{
-	static char names[][16] = {"include", "min_text_length", "sample"};
-	static char none[] = "";
-	const struct mix_stream *s = r->s;
-
-	if (i == 0 || i >= r->at.min_length)
-		return (struct mix_rule){
-		    .label = names[i ? i - r->at.min_length + 1 : 0], .text = none};
-	if (i < r->at.exclude)
-		return s->include[i - r->at.include];
-	if (i < r->at.span)
-		return s->exclude[i - r->at.exclude];
-	return s->span[i - r->at.span].rule;
 }
 
 /* One rule's names that no document has; their number. */
@@ -698,20 +761,42 @@ void mix_report_head(FILE *f)
 	fputs("rule\tdocs\tchars\tonly_this_rule\n", f);
 }
 
+/* "STREAM: exclude[0] EXPRESSION", on one line. */
+static char *full_name(const struct mix_run *r, size_t i)
+{
+	struct mix_rule rule = rule_at(r, i);
+	char *s =
+	    xasprintf("%s: %s%s%s", r->s->name, rule.label, *rule.text ? " " : "", rule.text);
+
+	for (char *p = s; *p; p++)
+		if ((unsigned char)*p < ' ')
+			*p = ' ';
+	return s;
+}
+
 void mix_run_report(const struct mix_run *r, FILE *f)
 {
 	for (size_t i = 0; i < r->at.n; i++) {
-		struct mix_rule rule = rule_at(r, i);
 		const struct tally *t = &r->tally[i];
+		char *name;
 
 		if ((i == 0 && !r->s->n_include) ||
 		    (i == r->at.min_length && !r->s->min_text_length) ||
 		    (i == r->at.sample && !r->s->has_sample))
 			continue;
-		fprintf(f, "%s: %s%s", r->s->name, rule.label, *rule.text ? " " : "");
-		for (const char *p = rule.text; *p; p++)
-			fputc((unsigned char)*p < ' ' ? ' ' : *p, f);
-		fprintf(f, "\t%llu\t%llu\t%llu\n", (unsigned long long)t->docs,
+		name = full_name(r, i);
+		fprintf(f, "%s\t%llu\t%llu\t%llu\n", name, (unsigned long long)t->docs,
 		    (unsigned long long)t->chars, (unsigned long long)t->only);
+		free(name);
+	}
+}
+
+void mix_run_examples(const struct mix_run *r, struct buf *b)
+{
+	for (size_t i = 0; i < r->at.n; i++) {
+		char *name = full_name(r, i);
+
+		mixdrop_put(r->examples, i, name, b);
+		free(name);
 	}
 }

@@ -6,6 +6,7 @@
  *	mix_doc(t, &doc, "0000.jsonl.zst", &out)		1: line appended, 0: dropped, -1
  *	mix_run_end(r)						sums the threads, warns
  *	mix_run_report(r, f)					--rules
+ *	mix_run_examples(r, &b)					--examples
  *	mix_run_free(r)						and the threads
  *
  * For each document, in this order: sample; filter (kept when the include list is empty or any of
@@ -75,9 +76,10 @@ void mix_conf_free(struct mix_conf *c);
 struct mix_stream *mix_stream_find(struct mix_conf *c, const char *name);
 
 enum {
-	MIX_COMPAT = 1, /* the original's mistakes in span replacement */
-	MIX_RULES = 2,  /* count every rule on every document */
-	MIX_STRICT = 4  /* an attribute that is named and never seen is an error */
+	MIX_COMPAT = 1,  /* the original's mistakes in span replacement */
+	MIX_RULES = 2,   /* count every rule on every document */
+	MIX_STRICT = 4,  /* an attribute that is named and never seen is an error */
+	MIX_EXAMPLES = 8 /* keep documents that rules remove; wants MIX_RULES */
 };
 
 struct mix_run;
@@ -97,6 +99,9 @@ int mix_run_end(struct mix_run *r);
 /* Rows "rule docs chars only_this_rule", after mix_run_end. */
 void mix_report_head(FILE *f);
 void mix_run_report(const struct mix_run *r, FILE *f);
+/* Lines of up to five documents for each rule that removes some (text/mixdrop.h), rules in the order
+ * of the report; with MIX_EXAMPLES, after mix_run_end. */
+void mix_run_examples(const struct mix_run *r, struct buf *b);
 
 /* --- Dolma's layout (mix_files.c) --- */
 
@@ -109,8 +114,12 @@ struct mix_job {
 	const char *dir;     /* NULL: nothing is written (explain, dry run) */
 	const char *explain; /* id, NULL: mix */
 	unsigned flags;
-	FILE *report; /* NULL: none */
+	FILE *report;         /* NULL: none */
+	struct buf *examples; /* NULL: none */
 	struct manifest *m;
+	/* After all streams, before the manifest is written: 0 or -1. */
+	int (*end)(void *ctx);
+	void *ctx;
 	int kept, found; /* out: explain */
 };
 /* Read documents and attribute files, write DIR/NAME-NNNN.jsonl.gz and the manifest.  0 or -1. */

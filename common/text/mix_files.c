@@ -771,6 +771,8 @@ static int run_stream(struct mix_job *j, const struct plan *p)
 		rc = mix_run_end(r);
 	if (rc == 0 && j->report)
 		mix_run_report(r, j->report);
+	if (rc == 0 && j->examples)
+		mix_run_examples(r, j->examples);
 	for (size_t i = 0; i < n; i++) {
 		w.worker[i].doc.mem = NULL;
 		doc_release(&w.worker[i].doc);
@@ -925,7 +927,7 @@ static int write_all(struct mix_job *j, const struct plan *plans, size_t n)
 	if (!j->dir)
 		return run_plans(j, plans, n);
 	if (manifest_begin(j->m, j->dir, j->o->force) < 0 || run_plans(j, plans, n) < 0 ||
-	    remove_stale(j, plans, n) < 0)
+	    remove_stale(j, plans, n) < 0 || j->end(j->ctx) < 0)
 		return -1;
 	manifest_counters(j->m);
 	if (manifest_write_for(j->m, j->dir) < 0)

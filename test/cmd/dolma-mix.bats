@@ -185,6 +185,92 @@ expected() {
 	cmp mix/out-0000.jsonl.gz plain/out-0000.jsonl.gz
 }
 
+# Ids of stdin, one a line, in order of their XXH3-64, then their own.
+by_hash() {
+	while read -r id; do
+		printf '%s\t%s\n' "$(printf %s "$id" | xxhsum -H3 | sed 's/.*XXH3_\([0-9a-f]*\).*/\1/')" "$id"
+	done | sort | cut -f2
+}
+
+@test "--examples: the five of smallest hash for each rule, at both points of dropping" {
+	corpus
+	sed -i 's/min_text_length: 100/min_text_length: 430/; s/discard_fields: [^}]*//' mix.yaml
+	dolma-mix -c mix.yaml --rules rules.tsv --examples ex.jsonl -j 3 -o mix
+	# the same for one thread, and in the filter form for another order of documents
+	dolma-mix -c mix.yaml --examples ex1.jsonl -j 1 -o mix1
+	cmp ex.jsonl ex1.jsonl
+	printf 'streams:\n- {name: join, documents: [documents/s/*.jsonl], attributes: [len, dup]}\n' >join.yaml
+	dolma-mix -c join.yaml -o join
+	zcat join/join-0000.jsonl.gz | tac >joined.jsonl
+	dolma-mix -c mix.yaml --examples ex2.jsonl -j 2 --manifest m.json joined.jsonl >kept.jsonl
+	cmp ex.jsonl ex2.jsonl
+	jq -e '.outputs | map(select(.role == "examples" and .path == "ex2.jsonl")) | length == 1' m.json
+	jq -e '.outputs | map(select(.path == "../rules.tsv" or .path == "../ex.jsonl")) | length == 2' \
+		mix/manifest.json
+	# which ones: exclude[1] by its condition, min_text_length by what nothing else explains
+	jq -r 'select(.attributes.dup != []) | .id' attributes/dup/s/*.jsonl | by_hash | head -n 5 >want
+	jq -r 'select(.rule | startswith("out: exclude[1] ")) | .id' ex.jsonl >got
+	diff want got
+	cat all.jsonl | jq -r 'select((.metadata.n % 7) != 0) | .id' | sort >open
+	jq -r 'select(.attributes.n[0][2] >= 75) | .id' attributes/len/s/*.jsonl | sort | join - open |
+		sort | comm -23 - <(jq -r .id kept.jsonl | sort) | by_hash | head -n 5 >want
+	[ "$(wc -l <want)" = 5 ]
+	jq -r 'select(.rule == "out: min_text_length") | .id' ex.jsonl >got
+	diff want got
+	# as many as there are, up to five; nothing of rules that drop nothing
+	awk -F'\t' '/exclude|min_text|: include\t/ && $2 { print $1 "\t" ($2 < 5 ? $2 : 5) }' rules.tsv | sort >want
+	jq -r .rule ex.jsonl | sort | uniq -c | sed -E 's/ *([0-9]+) (.*)/\2\t\1/' | sort >got
+	diff want got
+	# the line: first 300 characters, what the rule looked at
+	jq -e -s 'map(select(.rule | startswith("out: exclude[0]")) |
+		(.text | length) <= 300 and .value.n[0][2] < 75 and .value.n[0][1] == .chars) | all' ex.jsonl
+	jq -e -s 'map(select(.rule == "out: min_text_length") | .text | test("<the>")) | any' ex.jsonl
+}
+
+@test "--examples: not of the sample, nor without a drop; nothing when the run fails" {
+	docs 50 >d.jsonl
+	printf 'streams:\n- {name: a, sample: {rate: 0.25}}\n' >c.yaml
+	dolma-mix -c c.yaml --examples e.jsonl -o o.jsonl d.jsonl
+	[ -e e.jsonl ]
+	[ ! -s e.jsonl ]
+	echo '{"id":3}' >>d.jsonl
+	rm e.jsonl
+	run dolma-mix -c c.yaml --examples e.jsonl -o p.jsonl d.jsonl
+	[ "$status" = 3 ]
+	[ ! -e e.jsonl ]
+	run dolma-mix -c c.yaml --examples e.jsonl --explain d1 d.jsonl
+	[ "$status" = 2 ]
+	sed -i '$d' d.jsonl
+	printf 'streams:\n- {name: a, output: {min_text_length: 9999}}\n' >c.yaml
+	probe_full_file e.jsonl dolma-mix -c c.yaml --examples e.jsonl -o p.jsonl d.jsonl
+	dolma-mix -c c.yaml --examples e.jsonl -o p.jsonl d.jsonl
+	[ "$(wc -l <e.jsonl)" = 5 ]
+}
+
+@test "layout: attributes inside documents and of sidecar sets come out inside, the last set's count" {
+	corpus
+	jq -c '. + {attributes: {own: [[0, 1, 9]], n: [[0, 1, 7]]}}' documents/s/0.jsonl >x && mv x documents/s/0.jsonl
+	printf 'streams:\n- {name: j, documents: [documents/s/*.jsonl], attributes: [len, dup]}\n' >j.yaml
+	dolma-mix -c j.yaml -o j
+	zcat j/j-0000.jsonl.gz | jq -S -c .attributes >got
+	for f in 0 1; do
+		paste attributes/len/s/$f.jsonl attributes/dup/s/$f.jsonl | jq -c -s --arg f $f \
+			'range(0; length; 2) as $i | (if $f == "0" then {own: [[0, 1, 9]]} else {} end) +
+			.[$i].attributes + .[$i + 1].attributes'
+	done | jq -S -c . >want
+	diff want got
+	# what came out goes through the filter as the layout would have it
+	zcat j/j-0000.jsonl.gz | dolma-mix -c mix.yaml - | jq -c 'del(.metadata)' >filtered
+	dolma-mix -c mix.yaml -o mix
+	zcat mix/out-0000.jsonl.gz | jq -c 'del(.metadata)' | cmp - filtered
+	# and taggers may write rows beside documents that hold attributes
+	mkdir -p k/documents && zcat j/j-0000.jsonl.gz >k/documents/0.jsonl
+	dolma-dedup --by document --name again --attributes again k/documents/0.jsonl
+	printf 'streams:\n- {name: k, documents: [k/documents/*.jsonl], attributes: [again]}\n' >k.yaml
+	dolma-mix -c k.yaml -o k/mix
+	zcat k/mix/*.gz | jq -e -s 'length == 60 and all(.attributes | has("n") and has("dup") and has("again"))'
+}
+
 @test "--explain names the rules; status 1 for a document that is kept" {
 	corpus
 	dolma-mix -c mix.yaml -o mix
