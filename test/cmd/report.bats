@@ -76,11 +76,12 @@ little_run() {
 	grep -q '<h1>Report: little &lt;run&gt;</h1>' r.html
 	# 60 documents, half of them twice
 	grep -q '<td>web</td>.*<td class="n">60</td>' r.html
-	grep -q 'web: exclude\[0\].*<td class="n">30</td><td class="n">50.0 %</td>' r.html
-	[ "$(grep -c '<svg' r.html)" = 2 ]
+	grep -q '<h3>web</h3>' r.html
+	grep -q '<tr><td><code>exclude\[0\].*<td class="n">30</td><td class="n">50.0 %</td>' r.html
+	[ "$(grep -c '<svg' r.html)" = 3 ]
 	grep -q '<td>mean</td>.*<td class="n">2.000</td>' r.html
 	grep -q 'model.d_model</code></td><td><code>8<' r.html
-	grep -q 'Left out.*eval/catwalk/metrics.json.*samples.jsonl' r.html
+	grep -q 'Left out.*mix-dropped.jsonl.*eval/catwalk/metrics.json.*eval/samples.jsonl.*stats/STAGE.NAME.json' r.html
 	grep -q 'xz -9e' r.html && false
 	printf 'source\tbytes\txz_bytes\tzstd_bytes\nlaw\t500\t100\t125\nweb\t1000\t400\t500\n' >r/eval/compress.tsv
 	olmo report r -o r.html
@@ -93,6 +94,54 @@ little_run() {
 	olmo report r -o r.html
 	grep -q '<td>t</td><td class="n">2</td><td>acc_raw (primary)</td><td class="n">0.5000</td><td class="n">0.1000</td><td class="n">0.3750</td>' r.html
 	grep -q '<td>bpb</td><td class="n">1.5000</td><td class="n">–</td><td class="n">–</td>' r.html
+	mkdir r/eval/catwalk-init
+	sed 's/0\.5,/0.25,/' r/eval/catwalk/metrics.json >r/eval/catwalk-init/metrics.json
+	olmo report r -o r.html
+	grep -q '>0.5000</td><td class="n">0.1000</td><td class="n">0.2500</td><td class="n">0.3750</td>' r.html
+	grep -q '0.250 untrained</text>' r.html
+	grep -q 'Left out.*catwalk-init' r.html && false
+	# every output of a manifest with its hash, seen from the run
+	h=$(jq -r '.outputs[] | select(.path | endswith("gz")) | .xxh3' r/mix/manifest.json)
+	grep -q "<code>mix/web-0000.jsonl.gz</code>.*<code>$h</code>" r.html
+	grep -q "<code>mix-rules.tsv</code>" r.html
+	grep -q 'Programs: dolma-dedup [0-9.]*; dolma-mix [0-9.]*\.<' r.html
+}
+
+@test "report: examples under their stream and rule, with the value the rule saw" {
+	little_run r
+	cd r && dolma-mix -f -c mix.yaml --rules mix-rules.tsv --examples mix-dropped.jsonl -o mix && cd ..
+	olmo report r -o r.html
+	grep -q '<summary>5 dropped by <code>exclude\[0\]' r.html
+	id=$(jq -r .id r/mix-dropped.jsonl | head -n 1)
+	grep -qF "<p><code>$id</code>, " r.html
+	grep -q 'characters, <code>{&quot;dup&quot;: ' r.html
+}
+
+@test "report: stages sum their runs; energy when it was read; speed; parameters of the checkpoint" {
+	little_run r
+	mkdir r/stats r/run/step1
+	printf '{"program":"x","wall_s":%s,"cpu_s":%s,"max_rss_bytes":%s}' 1.5 1 3000000 >r/stats/mix.a-0.json
+	printf '{"program":"x","wall_s":%s,"cpu_s":%s,"max_rss_bytes":%s}' 2 0.25 2000000 >r/stats/mix.b.c.json
+	printf '{"wall_s":4,"cpu_s":8,"max_rss_bytes":1000000,"energy_joules":7200,"co2_grams":0.5}' >r/stats/train.run.json
+	printf '{"step":%d,"wall_s":%s,"throughput/device/tokens_per_second":%d}\n' 1 0.5 100 2 0.25 300 3 1 200 >r/run/timing.jsonl
+	cells() { printf '<td class="n">%s</td>' "$@"; }
+	olmo report r -o r.html
+	grep -qF "<td>mix</td>$(cells 2 3.50 1.25 3.0 – –)" r.html
+	grep -qF "<td>train</td>$(cells 1 4.00 8.00 1.0 2.000 0.50)" r.html
+	grep -qF "<td>all</td>$(cells 3 7.50 9.25 3.0 2.000 0.50)" r.html
+	grep -q 'Median 200 tokens a second; all 3 steps 1.8 s' r.html
+	# a checkpoint of an embedding of 6 x 4 and a matrix of 4 x 4
+	h='{"model.embed_tokens.weight":{"dtype":"F32","shape":[6,4],"data_offsets":[0,96]},"w":{"dtype":"F32","shape":[4,4],"data_offsets":[96,160]}}'
+	{ printf "\\x$(printf %x ${#h})\\0\\0\\0\\0\\0\\0\\0%s" "$h"; head -c 160 /dev/zero; } >r/run/step1/model.safetensors
+	jq '.program = "train" | .inputs = [] | .counts = {steps: 1, tokens: 1234567} |
+		.outputs = [.outputs[0] | .path = "step1/model.safetensors"]' r/mix/manifest.json >r/run/manifest.json
+	olmo report r -o r.html
+	grep -qF "<td>parameters</td>$(cells 40)" r.html
+	grep -qF "<td>parameters without the embedding</td>$(cells 16)" r.html
+	grep -qF "<td>tokens seen</td>$(cells 1,234,567)" r.html
+	printf 12345 >r/run/step1/model.safetensors
+	run olmo report r -o bad.html
+	[ "$status" = 3 ] && grep -q 'step1/model.safetensors' <<<"$output"
 }
 
 @test "report: the same bytes for a run that was moved, no outside address, hostile text is text" {
@@ -102,7 +151,7 @@ little_run() {
 	for i in 1 2 3 4 5 6 7; do
 		printf '{"rule":"web: y","id":"y%d","text":"%0400d"}\n' $i $i
 	done >>r/mix-dropped.jsonl
-	printf '%s\n' '{"prompt":"<b>","completion":"&amp;\u0000"}' >r/samples.jsonl
+	printf '%s\n' '{"prompt":"<b>","completion":"&amp;\u0000"}' >r/eval/samples.jsonl
 	olmo report r -o one.html
 	cp -a r moved
 	olmo report moved -o two.html
@@ -121,6 +170,12 @@ little_run() {
 	cp -a r s
 	olmo report r s -o rs.html
 	grep -q 'Runs side by side' rs.html
+	grep -q '<tr><td>law</td><td class="n">1.500</td><td class="n">1.500</td></tr>' rs.html
+	# one run without a source has no mean to compare
+	sed -i /law/d s/eval/paloma/metrics.tsv
+	olmo report r s -o rs2.html
+	grep -q '<tr><td>law</td><td class="n">1.500</td><td class="n">–</td></tr>' rs2.html
+	grep -q '<tr class="sum"><td>mean</td><td class="n">2.000</td><td class="n">–</td></tr>' rs2.html
 	[ "$(grep -c '<h1>Report: [rs]</h1>' rs.html)" = 2 ]
 	printf '{"rule":' >s/mix-dropped.jsonl
 	run olmo report s -o bad.html
@@ -128,7 +183,7 @@ little_run() {
 	rm s/mix-dropped.jsonl
 	printf 'web\tweb\n' >>s/eval/paloma/metrics.tsv
 	run olmo report s -o bad.html
-	[ "$status" = 3 ] && grep -q 'metrics.tsv:4: ' <<<"$output"
+	[ "$status" = 3 ] && grep -q 'metrics.tsv:3: ' <<<"$output"
 	mkdir empty
 	run olmo report empty -o bad.html
 	[ "$status" = 3 ]
