@@ -185,6 +185,7 @@ $(foreach k,doc para,$(eval $(call merge_rule,$k)))
 $(OUT)/mix/manifest.json: $(OUT)/conf/mix.yaml $(call manifests,$(DOCS)) $(call manifests,$(ATTRS))
 	$(call say,mix,filters and masks)
 	@cd $(OUT) && rm -rf mix && dolma-mix -c conf/mix.yaml -j $J --rules mix-rules.tsv \
+		--examples mix-dropped.jsonl \
 		$(call stats,mix.all) -o mix
 
 # --- tokens --------------------------------------------------------------------------------------
