@@ -20,6 +20,7 @@
 #include "io/out.h"
 #include "io/seal.h"
 #include "kernels/kernels.h"
+#include "model/decode.h"
 #include "model/hf.h"
 #include "model/net.h"
 #include "tok/encoder.h"
@@ -60,12 +61,29 @@ struct generate {
 	struct manifest *m;
 	struct out *out;
 
-	struct ids ids; /* prompt and completion */
-	float *logits;  /* (n_vocab) */
+	struct slot *slot; /* (n_slot) prompts at work together */
+	size_t n_slot, n_used;
+	float *logits; /* (n_slot, n_vocab) */
 	struct choice *choice;
-	struct buf prompt, text, line;
+	struct buf line;
 	uint64_t n_prompt;
 };
+
+/* A prompt on its way to a completion. */
+struct slot {
+	struct buf prompt, id; /* id: a JSON value */
+	struct ids ids;        /* prompt and completion */
+	size_t n_start;        /* ids of the prompt */
+	uint64_t number, lineno;
+	struct decode_seq *seq;
+	struct buf text; /* of the completion */
+	size_t n_new;
+	const char *why; /* it ended; NULL: it goes on */
+};
+
+/* Caches of the prompts at work take so many bytes at most, or one prompt's. */
+static const size_t cache_max = (size_t)1 << 30;
+enum { SLOTS = 32 };
 
 /* -- one token ----------------------------------------------------------------------------- */
 
@@ -74,47 +92,90 @@ struct choice {
 	uint32_t id;
 };
 
-/* The most probable first; of equal ones the lower id. */
-static int by_p(const void *a, const void *b)
+/* The more probable first; of equal ones the lower id. */
+static int before(const struct choice *x, const struct choice *y)
 {
-	const struct choice *x = a, *y = b;
-
-	if (x->p != y->p)
-		return x->p > y->p ? -1 : 1;
-	return x->id < y->id ? -1 : x->id > y->id;
+	return x->p > y->p || (x->p == y->p && x->id < y->id);
 }
 
-static uint32_t largest(const struct generate *g)
+/* A heap c[0..n) whose first is before all others, when it is one but for c[i]. */
+static void sift(struct choice *c, size_t n, size_t i)
+{
+	struct choice x = c[i];
+	size_t k;
+
+	for (; (k = 2 * i + 1) < n; i = k) {
+		if (k + 1 < n && before(&c[k + 1], &c[k]))
+			k++;
+		if (!before(&c[k], &x))
+			break;
+		c[i] = c[k];
+	}
+	c[i] = x;
+}
+
+/* Takes the first out of the heap c[0..n) and leaves it at c[n - 1]. */
+static struct choice *pop(struct choice *c, size_t n)
+{
+	struct choice x = c[0];
+
+	c[0] = c[n - 1];
+	c[n - 1] = x;
+	sift(c, n - 1, 0);
+	return &c[n - 1];
+}
+
+static uint32_t largest(const struct generate *g, const float *logits)
 {
 	size_t i, best = 0;
 
 	for (i = 1; i < g->n_vocab; i++)
-		if (g->logits[i] > g->logits[best])
+		if (logits[i] > logits[best])
 			best = i;
 	return (uint32_t)best;
 }
 
-/* u in (0,1) picks by cumulative probability, among the first tokens that reach top_p. */
-static uint32_t sample(struct generate *g, double u)
+/* The heap of what has a probability; the sum of these. */
+static double weigh(struct generate *g, const float *logits, size_t *n)
 {
-	double top = g->logits[largest(g)], sum = 0, mass = 0;
-	size_t i, n;
+	double top = logits[largest(g, logits)], sum = 0, p;
+	size_t i;
 
+	*n = 0;
 	for (i = 0; i < g->n_vocab; i++) {
-		g->choice[i].id = (uint32_t)i;
-		g->choice[i].p = exp((g->logits[i] - top) / g->temperature);
-		sum += g->choice[i].p;
+		p = exp((logits[i] - top) / g->temperature);
+		if (p > 0)
+			g->choice[(*n)++] = (struct choice){p, (uint32_t)i};
+		sum += p;
 	}
-	qsort(g->choice, g->n_vocab, sizeof(*g->choice), by_p);
-	for (n = 0; n < g->n_vocab && (n == 0 || mass < g->top_p * sum); n++)
-		mass += g->choice[n].p;
-	u *= mass;
-	for (i = 0; i + 1 < n; i++) {
-		u -= g->choice[i].p;
-		if (u <= 0)
-			break;
+	for (i = *n / 2; i-- > 0;)
+		sift(g->choice, *n, i);
+	return sum;
+}
+
+/* u in (0,1) picks by cumulative probability, among the first tokens that reach top_p. */
+static uint32_t sample(struct generate *g, const float *logits, double u)
+{
+	size_t n, left;
+	double sum = weigh(g, logits, &n), mass = 0;
+	const struct choice *c = g->choice;
+
+	if (g->top_p < 1) {
+		for (left = n; left > 0 && (left == n || mass < g->top_p * sum); left--)
+			mass += pop(g->choice, left)->p;
+		for (u *= mass; n > left; n--) {
+			c = &g->choice[n - 1];
+			u -= c->p;
+			if (u <= 0)
+				break;
+		}
+		return c->id;
 	}
-	return g->choice[i].id;
+	for (u *= sum; n > 0 && u > 0; n--) {
+		c = pop(g->choice, n);
+		u -= c->p;
+	}
+	return c->id;
 }
 
 static int is_token(const struct generate *g, size_t id)
@@ -122,24 +183,21 @@ static int is_token(const struct generate *g, size_t id)
 	return id < g->tokenizer->n_id && g->tokenizer->token[id].used;
 }
 
-/* The next id; logits of the last position of what the model can see. */
-static int next_token(struct generate *g, uint64_t step, uint32_t *id)
+/* The next id of a slot, from its logits. */
+static int choose(struct generate *g, const struct slot *q, float *logits, uint32_t *id)
 {
-	size_t n = g->ids.n < g->max_len ? g->ids.n : g->max_len, i;
+	size_t i;
 
-	net_forward(g->net, g->hf.w, g->ids.p + g->ids.n - n, 1, n);
-	net_logits(g->net, g->hf.w, n - 1, 1, g->logits);
-	if (g->hf.k->op->sync(g->hf.k) < 0)
-		return -1;
 	for (i = 0; i < g->n_vocab; i++) {
-		if (!isfinite(g->logits[i])) {
+		if (!isfinite(logits[i])) {
 			err_set("the model gives no finite number");
 			return -1;
 		}
 		if (!is_token(g, i)) /* rows that only pad the embedding */
-			g->logits[i] = -INFINITY;
+			logits[i] = -INFINITY;
 	}
-	*id = g->temperature > 0 ? sample(g, rng_unit(g->o.seed, g->n_prompt, step)) : largest(g);
+	*id = g->temperature > 0 ? sample(g, logits, rng_unit(g->o.seed, q->number, q->n_new))
+				 : largest(g, logits);
 	return 0;
 }
 
@@ -162,97 +220,210 @@ static int stops(const struct generate *g, struct buf *text)
 	return 1;
 }
 
-/* The completion in g->text; why it ended, or NULL on error. */
-static const char *complete(struct generate *g, size_t *n_new)
+static int decode_text(struct generate *g, struct slot *q)
 {
-	size_t n_prompt = g->ids.n;
-	uint32_t id;
-
-	for (*n_new = 0; *n_new < g->max_new; ++*n_new) {
-		if (next_token(g, *n_new, &id) < 0)
-			return NULL;
-		if (id == g->eos)
-			return "eos";
-		ids_push(&g->ids, id);
-		g->text.len = 0;
-		if (tokenizer_decode_raw(
-			g->tokenizer, g->ids.p + n_prompt, g->ids.n - n_prompt, 1, &g->text) < 0)
-			return NULL;
-		if (stops(g, &g->text)) {
-			++*n_new;
-			return "stop";
-		}
-	}
-	return "length";
+	q->text.len = 0;
+	return tokenizer_decode_raw(
+	    g->tokenizer, q->ids.p + q->n_start, q->ids.n - q->n_start, 1, &q->text);
 }
 
-static int parse(struct generate *g, struct jscan *j, const char *line, size_t len)
+/* One more id; sets why it is the last. */
+static int grow(struct generate *g, struct slot *q, float *logits)
 {
-	struct jspan v;
+	uint32_t id;
 
-	g->prompt.len = g->ids.n = g->text.len = 0;
-	if (jscan_line(j, line, len) < 0)
+	if (choose(g, q, logits, &id) < 0)
 		return -1;
-	if (!jspan_member(j->object, "prompt", &v) || jscan_str(v, &g->prompt) < 0) {
-		err_set("no string 'prompt'");
-		return -1;
+	if (id == g->eos) {
+		q->why = "eos";
+	} else {
+		ids_push(&q->ids, id);
+		q->n_new++;
+		if (g->n_stop > 0 && decode_text(g, q) < 0)
+			return -1;
+		if (g->n_stop > 0 && stops(g, &q->text)) {
+			q->why = "stop";
+			return 0;
+		}
+		if (q->n_new == g->max_new)
+			q->why = "length";
 	}
-	buf_cstr(&g->prompt);
-	if (encoder_add(g->encoder, g->prompt.p, g->prompt.len, &g->ids) < 0)
+	return q->why != NULL ? decode_text(g, q) : 0;
+}
+
+/* Reads what the model can see of a text: its beginning, or all again when it has slid. */
+static void reread(struct generate *g, struct slot *q, float *logits)
+{
+	size_t n = q->ids.n < g->max_len ? q->ids.n : g->max_len;
+
+	decode_seq_rewind(q->seq);
+	decode_read(g->net, g->hf.w, q->seq, q->ids.p + q->ids.n - n, n, logits);
+}
+
+static int goes_on(const struct generate *g, const struct slot *q)
+{
+	return q->ids.n <= g->max_len && decode_seq_len(q->seq) + 1 == q->ids.n;
+}
+
+static int bad_slot(const struct in *in, const struct slot *q)
+{
+	err_prefix("%s:%" PRIu64, in_name(in), q->lineno);
+	return -1;
+}
+
+/* One id for each slot that goes on; how many there were, -1 on error. */
+static int round_of(struct generate *g, const struct in *in)
+{
+	struct decode_seq *seq[SLOTS];
+	struct slot *step[SLOTS], *q;
+	uint32_t id[SLOTS];
+	size_t i, n = 0;
+	int busy = 0;
+
+	for (i = 0; i < g->n_used; i++) {
+		q = &g->slot[i];
+		busy += q->why == NULL;
+		if (q->why != NULL)
+			continue;
+		if (goes_on(g, q)) {
+			seq[n] = q->seq;
+			id[n] = q->ids.p[q->ids.n - 1];
+			step[n++] = q;
+			continue;
+		}
+		reread(g, q, g->logits);
+		if (g->hf.k->op->sync(g->hf.k) < 0 || grow(g, q, g->logits) < 0)
+			return bad_slot(in, q);
+	}
+	if (n > 0)
+		decode_step(g->net, g->hf.w, seq, id, n, g->logits);
+	if (g->hf.k->op->sync(g->hf.k) < 0)
 		return -1;
-	if (g->ids.n == 0) {
+	for (i = 0; i < n; i++)
+		if (grow(g, step[i], g->logits + i * g->n_vocab) < 0)
+			return bad_slot(in, step[i]);
+	return busy;
+}
+
+static int put(struct generate *g, const struct slot *q)
+{
+	struct buf text = {0};
+	int rc;
+
+	if (q->text.len > 0)
+		(void)tokenizer_lossy(q->text.p, q->text.len, 1, &text);
+	g->line.len = 0;
+	buf_str(&g->line, "{\"id\": ");
+	buf_add(&g->line, q->id.p, q->id.len);
+	buf_str(&g->line, ", \"prompt\": ");
+	jstr_put(&g->line, q->prompt.p, q->prompt.len);
+	buf_str(&g->line, ", \"completion\": ");
+	jstr_put(&g->line, buf_cstr(&text), text.len);
+	buf_printf(
+	    &g->line, ", \"num_tokens\": %zu, \"finish_reason\": \"%s\"}\n", q->n_new, q->why);
+	rc = out_write(g->out, g->line.p, g->line.len);
+	buf_release(&text);
+	stats_add("prompts", 1);
+	stats_add("tokens", q->n_new);
+	progress_add(1);
+	return rc;
+}
+
+/* Completes and writes the prompts that wait. */
+static int flush(struct generate *g, const struct in *in)
+{
+	size_t i;
+	int rc;
+
+	while ((rc = round_of(g, in)) > 0)
+		;
+	for (i = 0; rc == 0 && i < g->n_used; i++)
+		rc = put(g, &g->slot[i]);
+	for (i = 0; i < g->n_used; i++) {
+		decode_seq_free(g->net, g->slot[i].seq);
+		g->slot[i].seq = NULL;
+	}
+	g->n_used = 0;
+	return rc;
+}
+
+/* -- prompts -------------------------------------------------------------------------------- */
+
+static int encode(struct generate *g, struct slot *q)
+{
+	q->ids.n = 0;
+	if (encoder_add(g->encoder, q->prompt.p, q->prompt.len, &q->ids) < 0)
+		return -1;
+	if (q->ids.n == 0) {
 		if (g->eos >= g->n_vocab) {
 			err_set(
 			    "an empty prompt, and the model has no eos_token_id to begin with");
 			return -1;
 		}
-		ids_push(&g->ids, (uint32_t)g->eos);
+		ids_push(&q->ids, (uint32_t)g->eos);
 	}
-	for (size_t i = 0; i < g->ids.n; i++)
-		if (g->ids.p[i] >= g->n_vocab) {
+	for (size_t i = 0; i < q->ids.n; i++)
+		if (q->ids.p[i] >= g->n_vocab) {
 			err_set("id %u of the prompt, the model has %zu embedding rows",
-			    g->ids.p[i], g->n_vocab);
+			    q->ids.p[i], g->n_vocab);
 			return -1;
 		}
 	return 0;
 }
 
-static int one_prompt(struct generate *g, struct in *in, const char *line, size_t len)
+static int parse(struct generate *g, struct slot *q, const char *line, size_t len)
 {
 	struct jscan j;
-	struct buf text = {0};
-	const char *why;
-	size_t n;
-	int rc;
+	struct jspan v;
 
-	if (parse(g, &j, line, len) < 0)
-		goto bad;
-	why = complete(g, &n);
-	if (why == NULL)
-		goto bad;
-	if (g->text.len > 0)
-		(void)tokenizer_lossy(g->text.p, g->text.len, 1, &text);
-	g->line.len = 0;
-	buf_str(&g->line, "{\"id\": ");
+	q->prompt.len = q->id.len = q->text.len = q->n_new = 0;
+	q->why = NULL;
+	if (jscan_line(&j, line, len) < 0)
+		return -1;
+	if (!jspan_member(j.object, "prompt", &v) || jscan_str(v, &q->prompt) < 0) {
+		err_set("no string 'prompt'");
+		return -1;
+	}
+	buf_cstr(&q->prompt);
 	if (j.f[J_ID].p != NULL)
-		buf_add(&g->line, j.f[J_ID].p, j.f[J_ID].len);
+		buf_add(&q->id, j.f[J_ID].p, j.f[J_ID].len);
 	else
-		buf_printf(&g->line, "\"%" PRIu64 "\"", in_lineno(in));
-	buf_str(&g->line, ", \"prompt\": ");
-	jstr_put(&g->line, g->prompt.p, g->prompt.len);
-	buf_str(&g->line, ", \"completion\": ");
-	jstr_put(&g->line, buf_cstr(&text), text.len);
-	buf_printf(&g->line, ", \"num_tokens\": %zu, \"finish_reason\": \"%s\"}\n", n, why);
-	rc = out_write(g->out, g->line.p, g->line.len);
-	buf_release(&text);
-	stats_add("prompts", 1);
-	stats_add("tokens", n);
-	g->n_prompt++;
-	progress_add(1);
-	return rc;
-bad:
-	err_prefix("%s:%" PRIu64, in_name(in), in_lineno(in));
-	return -1;
+		buf_printf(&q->id, "\"%" PRIu64 "\"", q->lineno);
+	return encode(g, q);
+}
+
+static size_t room(const struct generate *g, const struct slot *q)
+{
+	return q->ids.n + g->max_new < g->max_len ? q->ids.n + g->max_new : g->max_len;
+}
+
+/* The prompt of a line takes the next slot; those that wait are flushed when there is no space. */
+static int one_prompt(struct generate *g, struct in *in, const char *line, size_t len)
+{
+	struct slot *q = &g->slot[g->n_used];
+	size_t i, bytes;
+
+	q->lineno = in_lineno(in);
+	if (parse(g, q, line, len) < 0)
+		return bad_slot(in, q);
+	q->n_start = q->ids.n;
+	q->number = g->n_prompt++;
+	for (bytes = 0, i = 0; i <= g->n_used; i++)
+		bytes += decode_seq_bytes(g->net, room(g, &g->slot[i]));
+	if (bytes > cache_max && g->n_used > 0) {
+		struct slot full = *q;
+
+		i = g->n_used;
+		if (flush(g, in) < 0)
+			return -1;
+		g->slot[i] = g->slot[0];
+		g->slot[0] = full;
+		q = &g->slot[0];
+	}
+	q->seq = decode_seq_new(g->net, room(g, q));
+	if (q->seq == NULL)
+		return bad_slot(in, q);
+	return ++g->n_used == g->n_slot ? flush(g, in) : 0;
 }
 
 static int read_lines(struct generate *g, struct in *in, struct seal *seal)
@@ -264,7 +435,9 @@ static int read_lines(struct generate *g, struct in *in, struct seal *seal)
 	while ((rc = seal_next(seal, in, &line, &len)) > 0)
 		if (one_prompt(g, in, line, len) < 0)
 			return -1;
-	return rc < 0 ? -1 : seal_end(seal, g->o.require_seal, in_name(in));
+	if (rc < 0 || seal_end(seal, g->o.require_seal, in_name(in)) < 0)
+		return -1;
+	return flush(g, in);
 }
 
 static int read_file(struct generate *g, const char *path)
@@ -354,7 +527,9 @@ static void load_model(struct generate *g)
 	g->net = net_new(g->hf.p, g->hf.k, &(struct net_plan){.B = 1, .T = g->max_len});
 	if (g->net == NULL)
 		die_err();
-	g->logits = xreallocarray(NULL, g->n_vocab, sizeof(*g->logits));
+	g->n_slot = g->max_len < SLOTS ? g->max_len : SLOTS;
+	g->slot = xcalloc(g->n_slot, sizeof(*g->slot));
+	g->logits = xreallocarray(NULL, g->n_slot * g->n_vocab, sizeof(*g->logits));
 	g->choice = xreallocarray(NULL, g->n_vocab, sizeof(*g->choice));
 }
 
@@ -442,13 +617,19 @@ static void finish(struct generate *g)
 
 static void release(struct generate *g)
 {
+	size_t i;
+
+	for (i = 0; i < g->n_slot; i++) {
+		buf_release(&g->slot[i].prompt);
+		buf_release(&g->slot[i].id);
+		buf_release(&g->slot[i].text);
+		ids_release(&g->slot[i].ids);
+	}
+	free(g->slot);
 	net_free(g->net);
 	hf_close(&g->hf);
 	encoder_free(g->encoder);
 	tokenizer_free(g->tokenizer);
-	ids_release(&g->ids);
-	buf_release(&g->prompt);
-	buf_release(&g->text);
 	buf_release(&g->line);
 	free(g->logits);
 	free(g->choice);

@@ -47,6 +47,23 @@ argmax() {
 	generate -m run/latest --max-new 12 --temperature 1e-6 p.jsonl | cmp - g
 }
 
+@test "a completion depends on the prompts beside it" {
+	# more than are continued together, of several lengths, some beyond the longest input
+	seq 0 34 | jq -c '{id: ., prompt: ([range(. % 5 * 6 + 1)] | map("the of at") | join(" "))}' >many.jsonl
+	generate -m run/latest --max-new 20 many.jsonl >a
+	jq -c .id a | cmp - <(seq 0 34)
+	jq -c '[.num_tokens, (.completion | length > 5)]' a | sort -u | grep -qx '\[20,true\]'
+	for i in 1 4 34; do
+		sed -n $((i + 1))p many.jsonl | generate -m run/latest --max-new 20 | cmp - <(sed -n $((i + 1))p a)
+	done
+	# ends at different times
+	generate -m run/latest --max-new 20 --temperature 1 many.jsonl >a
+	generate -m run/latest --max-new 20 --temperature 1 --stop e many.jsonl >b
+	jq -sc 'map(.num_tokens) | unique | length > 1' b | grep -qx true
+	jq -e -n --slurpfile a a --slurpfile b b '[range(35)] | all(. as $i |
+		$a[$i].completion | startswith($b[$i].completion | rtrimstr("\ufffd")))'
+}
+
 @test "a stop text is passed, or its prompt line is not named" {
 	generate -m run/latest --max-new 12 p.jsonl >g
 	head -n 1 g | jq -j .completion >c
