@@ -36,7 +36,8 @@ static const char style[] =
     "table{font-size:.85rem}}\n"
     "@media print{body{max-width:none;font-size:10pt;padding:0}pre{max-height:none;"
     "background:none}h2,h3{break-after:avoid}tr,svg,pre{break-inside:avoid}.wide{overflow:visible}"
-    "table{font-size:7.5pt}th,td{padding:.15rem .3rem}.rules td code{min-width:0}svg{max-width:"
+    "table,td code{font-size:7.5pt}th,td{padding:.15rem .3rem}.rules td "
+    "code{min-width:0}svg{max-width:"
     "28rem}}\n";
 
 /* --- the files of a run -------------------------------------------------------------------------- */

@@ -27,10 +27,21 @@ static void count_into(struct report *r, const char *path, const json_t *m, cons
 	free(name);
 }
 
+/* Does it end in a file?  Else it is the beginning of a pipe, whose documents are not all there. */
+static int has_file(const json_t *m)
+{
+	const json_t *v;
+	size_t i;
+
+	json_array_foreach(json_object_get(m, "outputs"), i,
+	    v) if (rp_field(v, "path") && strcmp(rp_field(v, "path"), "-") != 0) return 1;
+	return 0;
+}
+
 static void count_manifest(struct report *r, const char *path, const json_t *m)
 {
 	const char *program = rp_field(m, "program");
-	int mix = !strcmp(program, "dolma-mix");
+	int mix = !strcmp(program, "dolma-mix") && has_file(m);
 
 	if (rp_begins(path, "documents/") && !strcmp(program, "dolma-docs"))
 		count_into(r, path + 10, m, "docs_out", "docs", "bytes_text", "bytes");
@@ -155,7 +166,8 @@ static void rule_examples(struct report *r, const char *rule, const json_t *list
 	json_t *row;
 	size_t i;
 
-	buf_printf(&r->b, "<details><summary>%zu dropped by <code>", json_array_size(list));
+	buf_printf(
+	    &r->b, "<details><summary>%zu of those dropped by <code>", json_array_size(list));
 	rp_text(&r->b, rule);
 	buf_str(&r->b, "</code></summary>\n");
 	json_array_foreach(list, i, row) example(r, row);

@@ -104,6 +104,12 @@ little_run() {
 	h=$(jq -r '.outputs[] | select(.path | endswith("gz")) | .xxh3' r/mix/manifest.json)
 	grep -q "<code>mix/web-0000.jsonl.gz</code>.*<code>$h</code>" r.html
 	grep -q "<code>mix-rules.tsv</code>" r.html
+	# what passes through a pipe counts where it ends
+	mkdir -p r/eval/data/web/val
+	dolma-mix -c r/conf.yaml --seal --manifest r/eval/data/web/val/0.split.manifest.json r/raw/web.jsonl |
+		head -n 12 | dolma-mix -c r/conf.yaml -o r/eval/data/web/val/0.jsonl.gz -
+	olmo report r -o r.html
+	grep -q '<td>web</td><td class="n">–</td><td class="n">–</td><td class="n">12</td>' r.html
 	grep -q 'Programs: dolma-dedup [0-9.]*; dolma-mix [0-9.]*\.<' r.html
 }
 
@@ -111,7 +117,7 @@ little_run() {
 	little_run r
 	cd r && dolma-mix -f -c mix.yaml --rules mix-rules.tsv --examples mix-dropped.jsonl -o mix && cd ..
 	olmo report r -o r.html
-	grep -q '<summary>5 dropped by <code>exclude\[0\]' r.html
+	grep -q '<summary>5 of those dropped by <code>exclude\[0\]' r.html
 	id=$(jq -r .id r/mix-dropped.jsonl | head -n 1)
 	grep -qF "<p><code>$id</code>, " r.html
 	grep -q 'characters, <code>{&quot;dup&quot;: ' r.html
