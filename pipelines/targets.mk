@@ -66,4 +66,7 @@ format:
 clean:
 	rm -rf $(B) $(BIN)
 
+## make olmo-1b       what the recipe of OLMo-1B takes, or olmo-7b  PLAN=1|tsv [GPUS=N] [OUT=DIR]
+include pipelines/olmo.mk
+
 include pipelines/install.mk
