@@ -23,7 +23,7 @@ plan() { # plan MODEL [VAR=VALUE..]
 	while read -r s gb tok; do
 		awk -F'\t' -v s="$s" -v gb="$gb" -v tok="$tok" \
 			'$1 == "tokenize" && $2 == s { n++; a = $3 / (gb * 1e9) - 1; b = $4 / (tok * 2e9) - 1 }
-			END { exit !(n == 1 && a * a < 1e-6 && b * b < 1e-6) }' "$TMP/p"
+			END { exit !(n == 1 && a * a < 1e-12 && b * b < 1e-12) }' "$TMP/p"
 	done <<-'END'
 		web 9812 2180
 		code 1043 342
