@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/boot.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/opt.h"
@@ -594,7 +595,7 @@ static size_t put_group(const struct catwalk *c, struct buf *b, json_t *x, json_
 {
 	double *d = xreallocarray(NULL, n, sizeof(*d)), sum = 0;
 	size_t i, len = group_len(key[0]);
-	struct metric_boot r;
+	struct boot r;
 
 	for (i = 0; i < n && group_len(key[i]) == len && strncmp(key[i], key[0], len) == 0; i++) {
 		double v = json_number_value(json_object_get(x, key[i]));
@@ -602,7 +603,7 @@ static size_t put_group(const struct catwalk *c, struct buf *b, json_t *x, json_
 		d[i] = json_number_value(json_object_get(y, key[i])) - v;
 		sum += v;
 	}
-	r = metric_bootstrap(d, i, c->o.has_seed ? c->o.seed : 1234, 0, c->samples);
+	r = boot_mean(d, i, c->o.has_seed ? c->o.seed : 1234, 0, c->samples);
 	buf_printf(b, "%.*s\t%s\t%zu\t", (int)len, key[0], name, i);
 	buf_f64(b, sum / (double)i, 1);
 	buf_chr(b, '\t');

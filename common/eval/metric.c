@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "base/rng.h"
 #include "base/utf8.h"
 #include "doc/jscan.h"
 
@@ -376,38 +375,4 @@ void metric_put_task(struct buf *b, const struct metric_task *t)
 		buf_printf(b, ", \"%s_stderr\": ", name_of[m]);
 		buf_f64(b, t->stderr_[m], 1);
 	}
-}
-
-/* -- comparing ----------------------------------------------------------------------------- */
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-struct metric_boot metric_bootstrap(
-    const double *d, size_t n, uint64_t seed, uint64_t stream, size_t times)
-{
-	double *mean = xreallocarray(NULL, times + 1, sizeof(*mean)), sum = 0;
-	struct metric_boot r = {0};
-	size_t i, k, other = 0;
-
-	for (i = 0; i < n; i++)
-		sum += d[i];
-	r.diff = sum / (double)n;
-	for (k = 0; k < times; k++) {
-		for (sum = 0, i = 0; i < n; i++)
-			sum += d[rng_at(seed, stream, (uint64_t)k * n + i) % n];
-		mean[k] = sum / (double)n;
-		other += r.diff > 0 ? mean[k] <= 0 : mean[k] >= 0;
-	}
-	qsort(mean, times, sizeof(*mean), by_value);
-	r.lo = mean[(size_t)(0.025 * (double)times)];
-	r.hi = mean[times - 1 - (size_t)(0.025 * (double)times)];
-	r.p = 2.0 * (double)other / (double)times;
-	r.p = r.p > 1 ? 1 : r.p;
-	free(mean);
-	return r;
 }

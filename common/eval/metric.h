@@ -72,14 +72,4 @@ void metric_put_doc(struct buf *b, const struct metric_task *t, const struct met
 /* A task's numbers as members of a JSON object, sorted by name. */
 void metric_put_task(struct buf *b, const struct metric_task *t);
 
-/* Paired bootstrap: d[i] = b's value minus a's for document i.  Of `times` samples of n documents,
- * drawn with replacement (rng_at(seed, stream, sample * n + i) mod n), the mean's 2.5 and 97.5
- * percentiles, and p = the share of samples whose mean has not the sign of the whole's, doubled, at
- * most 1. */
-struct metric_boot {
-	double diff, lo, hi, p;
-};
-struct metric_boot metric_bootstrap(
-    const double *d, size_t n, uint64_t seed, uint64_t stream, size_t times);
-
 #endif
