@@ -82,6 +82,7 @@ static const struct key {
     {"scheduler.units", USED},
     {"scheduler.t_warmup", USED},
     {"scheduler.t_max", USED},
+    {"scheduler.t_decay", USED},
     {"scheduler.alpha_f", USED},
     {"scheduler.grad_clip_warmup_steps", USED},
     {"scheduler.grad_clip_warmup_factor", USED},
@@ -466,6 +467,9 @@ static void read_scheduler(struct config *c, struct reader *r)
 		wrong(r, "scheduler.units", "'steps' or 'tokens'");
 	s->warmup = real(r, "scheduler.t_warmup", 100);
 	s->t_max = real(r, "scheduler.t_max", 0);
+	s->decay = real(r, "scheduler.t_decay", 0);
+	if (s->decay < 0)
+		wrong(r, "scheduler.t_decay", "0 (no decay) or more");
 	s->alpha_f = real(r, "scheduler.alpha_f", 0.1);
 	s->warmup_min_lr = real(r, "scheduler.warmup_min_lr", -1);
 	s->v024 = c->loss == CONFIG_MEAN;

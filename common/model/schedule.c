@@ -93,7 +93,7 @@ static double cosine_linear(const struct schedule *sc, double s, double max)
 	return eta_min + (1 - x) * ((sc->peak - eta_min) * (1 + cos(M_PI * x)) / 2);
 }
 
-double schedule_lr(const struct schedule *sc, double s, double max)
+static double undecayed(const struct schedule *sc, double s, double max)
 {
 	if (sc->t_max > 0)
 		max = sc->t_max;
@@ -114,6 +114,15 @@ double schedule_lr(const struct schedule *sc, double s, double max)
 		break;
 	}
 	return sc->peak;
+}
+
+double schedule_lr(const struct schedule *sc, double s, double max)
+{
+	double from = max - sc->decay;
+
+	if (sc->decay <= 0 || s <= from)
+		return undecayed(sc, s, max);
+	return s < max ? undecayed(sc, from, max) * ((max - s) / sc->decay) : 0;
 }
 
 double schedule_clip(const struct schedule *sc, double s)

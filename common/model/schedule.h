@@ -15,7 +15,13 @@
  *	constant_with_warmup      peak after the warm-up
  *	cosine_linear_envelope    a + (1-x) * (peak - a)(1 + cos(pi x))/2, x = (s-w)/(M-w)
  *
- * with a = alpha_f * peak and M = t_max, or else the planned number of steps.  Everything is
+ * with a = alpha_f * peak and M = t_max, or else the planned number of steps N.  With decay > 0 the last
+ * decay steps of N fall on a line to zero instead, as the paper's runs end (arXiv 2402.00838, section 4
+ * and figure 1; OLMo itself restarts with another config for that, so it has no such key):
+ *
+ *	lr(s) = lr(N - decay) * (N - s) / decay                          N - decay < s < N, then 0
+ *
+ * Everything is
  * double; the order of operations is OLMo's, so the values are equal to the last bit.
  * With units = tokens, s, w and M count tokens seen.
  */
@@ -39,8 +45,9 @@ struct schedule {
 	int in_tokens; /* units: tokens */
 	double peak;   /* optimizer.learning_rate */
 	double alpha_f;
-	double warmup;        /* t_warmup */
-	double t_max;         /* 0 = the planned steps */
+	double warmup; /* t_warmup */
+	double t_max;  /* 0 = the planned steps */
+	double decay;  /* t_decay: steps or tokens of the fall to zero at the end, 0 = none */
 	double warmup_min_lr; /* < 0 = a tenth of peak */
 	int v024;             /* without warmup_min_lr, warm up with v0.2.4's operations */
 	double clip_steps;    /* grad_clip_warmup_steps, 0 = none */

@@ -85,6 +85,28 @@ static void warmup_or_constant_is_wrong(void **state)
 	assert_non_null(strstr(err_msg(), "cosine_with_warmup"));
 }
 
+/* The paper's last steps: from where the schedule is, on a line to zero. */
+static void final_decay_does_not_reach_zero_on_a_line(void **state)
+{
+	struct schedule sc = {
+	    .kind = SCHEDULE_LINEAR, .peak = 3, .alpha_f = 0.1, .warmup = 10, .decay = 20};
+	struct schedule plain = sc;
+
+	(void)state;
+	plain.decay = 0;
+	for (int s = 1; s <= 80; s++)
+		assert_true(schedule_lr(&sc, s, 100) == schedule_lr(&plain, s, 100));
+	assert_true(schedule_lr(&sc, 81, 100) == schedule_lr(&plain, 80, 100) * 0.95);
+	assert_true(schedule_lr(&sc, 90, 100) == schedule_lr(&plain, 80, 100) * 0.5);
+	assert_true(schedule_lr(&sc, 100, 100) == 0);
+	assert_true(schedule_lr(&sc, 120, 100) == 0);
+	/* the line ends with the planned steps, not with t_max */
+	sc.kind = SCHEDULE_CONSTANT;
+	sc.t_max = 40;
+	assert_true(schedule_lr(&sc, 80, 100) == 3);
+	assert_true(schedule_lr(&sc, 95, 100) == 0.75);
+}
+
 /* OLMo clips step s with the limit of step s - 1, and step 1 with the plain one. */
 static void clipping_limit_is_not_late(void **state)
 {
@@ -282,6 +304,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(learning_rate_differs),
 	    cmocka_unit_test(warmup_or_constant_is_wrong),
+	    cmocka_unit_test(final_decay_does_not_reach_zero_on_a_line),
 	    cmocka_unit_test(clipping_limit_is_not_late),
 	    cmocka_unit_test(quantile_is_wrong),
 	    cmocka_unit_test(deviation_of_first_weights),
