@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "base/opt.h"
 #include "io/audit.h"
+#include "io/compare.h"
 #include "io/out.h"
 #include "io/report.h"
 #include "io/svgplot.h"
@@ -19,8 +20,9 @@ static const struct opt own[] = {
 
 static const struct prog prog = {"olmo",
     "PROG [ARG..]\naudit [OPTIONS] PATH\n"
-    "plot [--log-x] KEY LOG.. -o F.svg\nreport RUN.. -o F.html\n--exec-path",
-    "run a program of the suite, audit a run, plot and report", own, 0};
+    "plot [--log-x] KEY LOG.. -o F.svg\nreport RUN.. -o F.html\n"
+    "compare BASE RUN.. -o PREFIX\n--exec-path",
+    "run a program of the suite, audit, plot, report and compare runs", own, 0};
 
 /* Nothing else is run: a directory of programs holds strangers too. */
 static const char *const programs[] = {"catwalk", "decontam", "dolma-dedup", "dolma-docs",
@@ -140,9 +142,20 @@ static int report(const struct opts *o)
 	return EXIT_DONE;
 }
 
+static int compare(const struct opts *o)
+{
+	if (o->n_files < 2 || !o->out || !strcmp(o->out, "-"))
+		die_usage("compare wants a BASE, at least one RUN, and -o PREFIX");
+	if (compare_command(o) < 0)
+		die_err();
+	return EXIT_DONE;
+}
+
 static int own_command(const char *name)
 {
-	return !strcmp(name, "audit") || !strcmp(name, "plot") || !strcmp(name, "report");
+	static const char *const own_commands[] = {"audit", "compare", "plot", "report", NULL};
+
+	return among(own_commands, name);
 }
 
 int main(int argc, char **argv)
@@ -162,7 +175,8 @@ int main(int argc, char **argv)
 		} else
 			log_x = 1;
 	if (!o.n_files || !own_command(o.files[0]))
-		die_usage("give a program to run, audit PATH, plot KEY LOG.. or report RUN..");
+		die_usage("give a program to run, audit PATH, plot KEY LOG.., report RUN.. or "
+			  "compare BASE RUN..");
 	command = o.files[0];
 	if (log_x && strcmp(command, "plot"))
 		die_usage("--log-x is an option of plot");
@@ -172,7 +186,9 @@ int main(int argc, char **argv)
 	else {
 		o.files++;
 		o.n_files--;
-		status = !strcmp(command, "plot") ? plot(&o, log_x) : report(&o);
+		status = !strcmp(command, "plot")      ? plot(&o, log_x)
+			 : !strcmp(command, "compare") ? compare(&o)
+						       : report(&o);
 	}
 	return opts_end(&o, status);
 }
