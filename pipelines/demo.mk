@@ -15,6 +15,8 @@ SHELL := bash
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
 
+# What an ablation took from its base (ablate.mk).
+-include $(if $(OUT),$(OUT)/.opts/base.mk)
 DEMO ?= small
 OUT  ?= demo-$(DEMO)
 J    ?= 2
@@ -45,6 +47,7 @@ LANGID_MODEL  ?=
 from           = $(or $(FROM_$1),text)
 heldout        = $(or $(HELDOUT_$1),$(HELDOUT))
 
+-include $(OUT)/.opts/more.mk
 OPTS_split    := $(foreach s,$(SOURCES),$(call heldout,$s))
 OPTS_langid   := $(LANGID_OPTS)
 OPTS_lid      := $(LANGID_MODEL) $(LID_TRAIN)
@@ -91,13 +94,16 @@ $(OUT)/conf/mix.yaml $(OUT)/conf/train.yaml:
 # What is held out is judged by the same rules of language and quality as what is trained on.
 read = dolma-docs --from $(call from,$1) --source $1 --license '$(or $(LICENSE_$1),various)' \
 	--base raw/$1 --files-from raw/$1.$2.list --seal
+include $(ROOT)/pipelines/ablate.mk
 define docs_rule
+ifeq ($(SWAPPED),)
 $(OUT)/documents/$1/$2.jsonl.zst.manifest.json: $(OUT)/raw/$1.$2.list $(OUT)/conf/split.$1.yaml
 	$$(call say,documents,$1/$2)
 	@cd $(OUT) && mkdir -p documents/$1 stats && $(call read,$1,$2) -j $J \
 		--manifest documents/$1/$2.docs.manifest.json $(call stats,documents.$1-$2) | \
 	dolma-mix -c conf/split.$1.yaml --stream train --require-seal -j $J \
 		$(call stats,documents.$1-$2-split) -o documents/$1/$2.jsonl.zst
+endif
 $(OUT)/eval/data/$1/val/$2.jsonl.gz.manifest.json: $(OUT)/raw/$1.$2.list \
     $(OUT)/conf/split.$1.yaml $(OUT)/conf/mix.yaml $(OUT)/models/lid.bin \
     $(call opts,langid) $(call opts,quality)
@@ -147,9 +153,7 @@ $(OUT)/attributes/decontam/$1/$2.jsonl.zst.manifest.json: \
 	$$(call say,decontam,$1/$2)
 	@cd $(OUT) && decontam $$(HELD:%=-e %) $(DECONTAM_OPTS) --mark --name contaminated -j $J \
 		--attributes decontam $(call stats,decontam.$1-$2) documents/$1/$2.jsonl.zst
-ATTRS += attributes/langid/$1/$2.jsonl.zst attributes/quality/$1/$2.jsonl.zst \
-	attributes/decontam/$1/$2.jsonl.zst attributes/dup_doc/$1/$2.jsonl.zst \
-	attributes/dup_para/$1/$2.jsonl.zst
+ATTRS += $(SETS:%=attributes/%/$1/$2.jsonl.zst)
 endef
 
 # Deduplication over shards: keys of each, held-out text first; merged; each shard marked.
@@ -182,10 +186,10 @@ endef
 $(foreach k,doc para,$(eval $(call merge_rule,$k)))
 
 # --- the mix -------------------------------------------------------------------------------------
-$(OUT)/mix/manifest.json: $(OUT)/conf/mix.yaml $(call manifests,$(DOCS)) $(call manifests,$(ATTRS))
+$(OUT)/mix/manifest.json: $(OUT)/$(MIX_YAML) $(call manifests,$(DOCS)) $(call manifests,$(ATTRS))
 	$(call say,mix,filters and masks)
-	@cd $(OUT) && rm -rf mix && dolma-mix -c conf/mix.yaml -j $J --rules mix-rules.tsv \
-		--examples mix-dropped.jsonl \
+	@cd $(OUT) && rm -rf mix && dolma-mix $(if $(SWAPPED),-q) -c $(MIX_YAML) -j $J \
+		--rules mix-rules.tsv --examples mix-dropped.jsonl \
 		$(call stats,mix.all) -o mix
 
 # --- tokens --------------------------------------------------------------------------------------
@@ -228,7 +232,7 @@ $(OUT)/eval/paloma/manifest.json: $(OUT)/run/manifest.json $(call manifests,$(HE
     $(call opts,paloma)
 	$(call say,paloma,bits per byte on held-out text)
 	@cd $(OUT) && paloma -m run/latest $(PALOMA_OPTS) -j $J $(call stats,paloma.heldout) -f \
-		-o eval/paloma eval/data >/dev/null
+		--documents eval/documents.tsv -o eval/paloma eval/data >/dev/null
 # What general compressors make of the same bytes.
 $(OUT)/eval/compress.tsv: $(call manifests,$(HELD))
 	$(call say,compress,xz -9e and zstd -19 on the same bytes)
