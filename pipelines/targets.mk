@@ -6,7 +6,7 @@ BATS_LONG := $(sort $(wildcard test/long/*.bats))
 PROVE     := CMOCKA_MESSAGE_OUTPUT=TAP OLMO_BIN=$(abspath $O/bin) OLMO_TEST=$(abspath $O/test) \
 	     LC_ALL=C prove --norc -j2 -e test/lib/run-tap
 
-.PHONY: help deps check check-unit check-long conformance bench lint format clean demo audit
+.PHONY: help deps check check-unit check-long conformance bench lint format clean demo ablate audit
 help:
 	@sed -n 's/^## //p' pipelines/targets.mk pipelines/install.mk
 
@@ -16,6 +16,8 @@ deps:
 	@sh pipelines/deps.sh build check lint
 
 ## make demo          raw text -> trained, evaluated model on the CPU  [OUT=DIR] [DEMO=tiny|small|full]
+## make ablate        a run again with a stage swapped, and both compared; alone: what can be swapped
+##                    RECIPE=name | STAGE=stage WITH='command'  [BASE=DIR] [OUT=DIR]
 ## make audit         walk the demo's manifests from the model to the raw files  [OUT=DIR]
 DEMO ?= small
 OUT  ?= demo-$(DEMO)
@@ -23,6 +25,13 @@ demo:
 	@sh pipelines/deps.sh build
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory -f pipelines/demo.mk DEMO=$(DEMO) OUT=$(OUT)
+# WITH is handed on as it was typed, dollars and quotes and all.
+BASE  ?= demo-$(DEMO)
+quoted = '$(subst ','\'',$1)'
+ablate: $(if $(STAGE)$(RECIPE),all)
+	@STAGE='$(STAGE)' WITH=$(call quoted,$(value WITH)) RECIPE='$(RECIPE)' BASE='$(BASE)' BIN='$(BIN)' \
+		OUT='$(if $(filter file,$(origin OUT)),ablate-$(or $(RECIPE),$(STAGE)),$(OUT))' \
+		sh pipelines/ablate.sh
 audit: all
 	@$(BIN)/olmo audit $(OUT)
 
