@@ -15,6 +15,7 @@ SETS_dedup     :=
 SETS_mix       :=
 # The attribute sets that this run makes and its mix joins; those that the command finds inside.
 SETS   := $(if $(SWAPPED),$(SETS_$(SWAP)),$(SETS_documents))
+MIX_YAML := conf/mix$(if $(SWAPPED),.swap).yaml
 INSIDE := $(filter-out $(SETS) $(if $(filter dedup,$(SWAP)),dup_%) \
 	$(filter $(SWAP),langid quality decontam),$(SETS_documents))
 
@@ -42,7 +43,7 @@ $(OUT)/conf/swap.yaml:
 	@mkdir -p $(@D)
 	@echo 'streams: [{name: swap, output: {path: documents}}]' >$@.tmp && mv $@.tmp $@
 comma := ,
-$(OUT)/conf/mix.yaml: $D/$(DEMO).mix.yaml $(OUT)/.opts/with
+$(OUT)/conf/mix.swap.yaml: $(OUT)/conf/mix.yaml $(OUT)/.opts/with
 	@mkdir -p $(@D)
 ifeq ($(SWAP),mix)
 	@{ echo 'streams:'; for s in $(SOURCES); do \

@@ -145,14 +145,13 @@ else
 	for f in "$BASE"/raw*; do
 		share "$(basename "$f")"
 	done
-	share models eval/data eval/compress.tsv conf
+	share models eval/data eval/tasks eval/prompts.jsonl eval/compress.tsv conf
 	mkdir -p "$new/stats"
 	case $STAGE in
 	documents | langid | quality | decontam | dedup | mix)
 		for f in "$BASE"/keys/*.held-*; do
 			share "keys/$(basename "$f")"
 		done
-		rm -f "$new/conf/mix.yaml"
 		below=base/
 		share documents
 		attributes
@@ -161,7 +160,7 @@ else
 			ln -s "../$f" "$new/base/$f"
 		done ;;
 	*)
-		share documents attributes keys mix mix-rules.tsv
+		share documents attributes keys mix mix-rules.tsv mix-dropped.jsonl
 		case $STAGE in
 		shuffle | train | paloma)
 			share tokenizer.json tokenizer.json.manifest.json tokens ;;
