@@ -74,7 +74,7 @@ struct kern_shape {
  * keys and values likewise with Tk, ldk, ldv and head h / (H / HKV). For a packed row
  * [q | k | v] of width (H + 2*HKV)*D pass q, k = q + H*D, v = k + HKV*D and that width as all
  * three strides. Query i sees keys 0 .. i + (Tk - Tq): Tq == Tk is training, Tq < Tk continues a
- * cached prefix. scale is usually 1/sqrt(D). Any D >= 1. All of q, k, v must be finite: weights
+ * cached prefix, and none before first[b*Tq + i]. scale is usually 1/sqrt(D). Any D >= 1. All of q, k, v must be finite: weights
  * of later keys are exact zeros, but zero times infinity is not a number.
  */
 struct kern_attn {
@@ -82,6 +82,9 @@ struct kern_attn {
 	float scale;
 	const float *q, *k, *v;
 	size_t ldq, ldk, ldv;
+	const uint32_t
+	    *first; /* (B, Tq), rising in each sequence and <= the query's own place: where
+				  its document begins; NULL: all keys before */
 };
 
 /*
@@ -122,6 +125,18 @@ struct kern_adamw {
 	double lr, beta1, beta2, eps, wd;
 	double gscale;
 	uint64_t step;
+};
+
+/*
+ * Lion with decoupled decay (Chen et al. 2023; OLMo's LionW):
+ *	g  = gscale*g
+ *	w *= 1 - lr*wd
+ *	w += -lr * sign(m*beta1 + g*(1 - beta1))        sign(0) = 0
+ *	m  = m*beta2 + (1 - beta2)*g
+ */
+struct kern_lion {
+	double lr, beta1, beta2, wd;
+	double gscale;
 };
 
 /* What minmax finds: of the absolute values, and the first element that is not finite (or n). */
@@ -231,6 +246,8 @@ struct kern_ops {
 	/* w, m, v are updated, g is read */
 	void (*adamw)(struct kern *, const struct kern_adamw *, float *w, float *m, float *v,
 	    const float *g, size_t n);
+	void (*lion)(
+	    struct kern *, const struct kern_lion *, float *w, float *m, const float *g, size_t n);
 };
 
 struct kern {

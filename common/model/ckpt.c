@@ -16,6 +16,7 @@
 #include "base/os.h"
 #include "io/conf.h"
 #include "io/out.h"
+#include "model/spike.h"
 #include "tok/tokenizer.h"
 
 #define FORMAT "olmo-run 1"
@@ -288,8 +289,21 @@ static int write_tokenizer(const struct ckpt *k, const char *dir)
 	return rc;
 }
 
-static json_t *state_json(const struct ckpt_state *s)
+/* {"transformer.wte.weight": x, ..} of the averages that there are */
+static json_t *averages_json(const struct ckpt *k)
 {
+	json_t *j = json_object();
+	struct params_native t;
+
+	for (size_t i = 0; i < k->p->n; i++)
+		if (k->avg[i] >= 0 && params_native(k->p, i, &t))
+			json_object_set_new(j, t.name, json_real((double)k->avg[i]));
+	return j;
+}
+
+static json_t *state_json(const struct ckpt *k)
+{
+	const struct ckpt_state *s = &k->state;
 	char *rev = xasprintf("step%" PRIu64 "-tokens%.0fB", s->step, (double)s->tokens / 1e9);
 	json_t *j = json_pack("{s:s,s:I,s:I,s:I,s:I,s:s,s:s}", "format", FORMAT, "step",
 	    (json_int_t)s->step, "epoch", (json_int_t)s->epoch, "epoch_instances",
@@ -297,6 +311,10 @@ static json_t *state_json(const struct ckpt_state *s)
 	    rev);
 
 	free(rev);
+	if (k->avg != NULL)
+		json_object_set_new(j, "grad_norm_exp_avg", averages_json(k));
+	if (k->spike != NULL && (k->spike->sigma > 0 || k->spike->skipped > 0))
+		json_object_set_new(j, "spikes", spike_json(k->spike));
 	return j;
 }
 
@@ -309,7 +327,7 @@ static int write_tensors(const struct ckpt *k, const char *dir)
 	int rc = params_save(k->p, w, none, 1, model, NULL);
 
 	if (rc == 0)
-		rc = params_save(k->p, mv, names, 2, optim, NULL);
+		rc = params_save(k->p, mv, names, k->v != NULL ? 2 : 1, optim, NULL);
 	free(model);
 	free(optim);
 	return rc;
@@ -329,7 +347,7 @@ static int write_dir(const struct ckpt *k, const char *dir, int temporary)
 	if (rc == 0)
 		rc = write_tensors(k, dir);
 	if (rc == 0)
-		rc = write_json(trainer, "state.json", state_json(&k->state));
+		rc = write_json(trainer, "state.json", state_json(k));
 	if (rc == 0 && temporary)
 		rc = out_file(mark, "", 0);
 	if (rc == 0)
@@ -419,8 +437,28 @@ static int get_u64(const json_t *j, const char *key, const char *path, uint64_t 
 	return 0;
 }
 
-static int read_state(struct ckpt_state *s, const char *path, uint64_t step)
+/* What the run of the checkpoint did not have begins anew. */
+static int read_extra(struct ckpt *k, const json_t *j, const char *path)
 {
+	const json_t *avg = json_object_get(j, "grad_norm_exp_avg");
+	const json_t *spikes = json_object_get(j, "spikes");
+	struct params_native t;
+
+	for (size_t i = 0; k->avg != NULL && i < k->p->n; i++) {
+		k->avg[i] = i > 0 ? k->avg[i - 1] : -1;
+		if (!params_native(k->p, i, &t))
+			continue;
+		const json_t *v = json_object_get(avg, t.name);
+		k->avg[i] = json_is_number(v) ? (float)json_number_value(v) : -1;
+	}
+	if (k->spike != NULL && spikes != NULL)
+		return spike_read(k->spike, spikes, path);
+	return 0;
+}
+
+static int read_state(struct ckpt *k, const char *path, uint64_t step)
+{
+	struct ckpt_state *s = &k->state;
 	json_t *j = conf_json(path);
 	const char *format = json_string_value(json_object_get(j, "format"));
 	const char *data = json_string_value(json_object_get(j, "data"));
@@ -445,6 +483,8 @@ static int read_state(struct ckpt_state *s, const char *path, uint64_t step)
 		    -1);
 	if (rc == 0)
 		memcpy(s->data, data, sizeof(s->data));
+	if (rc == 0)
+		rc = read_extra(k, j, path);
 	json_decref(j);
 	return rc;
 }
@@ -463,7 +503,7 @@ int ckpt_load(struct ckpt *k, const char *run, uint64_t step)
 	float *const mv[2] = {k->m, k->v};
 	static const char *const names[2] = {"exp_avg.", "exp_avg_sq."};
 	struct arch a;
-	int rc = read_state(&k->state, state, step);
+	int rc = read_state(k, state, step);
 
 	if (rc == 0)
 		rc = arch_load(&a, dir);
@@ -474,7 +514,7 @@ int ckpt_load(struct ckpt *k, const char *run, uint64_t step)
 	if (rc == 0)
 		rc = params_load(k->p, k->w, dir);
 	if (rc == 0)
-		rc = params_load_prefixed(k->p, mv, names, 2, optim);
+		rc = params_load_prefixed(k->p, mv, names, k->v != NULL ? 2 : 1, optim);
 	free(dir);
 	free(state);
 	free(optim);

@@ -23,6 +23,8 @@
 
 #include "model/params.h"
 
+struct spike;
+
 struct ckpt_state {
 	uint64_t step;
 	uint64_t epoch;     /* from 0 */
@@ -33,7 +35,9 @@ struct ckpt_state {
 
 struct ckpt {
 	const struct params *p;
-	float *w, *m, *v;
+	float *w, *m, *v;      /* v NULL: LionW has no second moment */
+	float *avg;            /* (tensors) of optim_adapt, or NULL */
+	struct spike *spike;   /* or NULL */
 	const char *tokenizer; /* tokenizer.json to copy, or NULL */
 	struct ckpt_state state;
 };

@@ -67,7 +67,7 @@ static const struct key {
     {"model.scale_emb_init", "false"},
     {"model.emb_init_std", "null"},
     {"model.norm_after", USED},
-    {"optimizer.name", "\"adamw\""},
+    {"optimizer.name", USED},
     {"optimizer.learning_rate", USED},
     {"optimizer.weight_decay", USED},
     {"optimizer.betas", USED},
@@ -78,6 +78,8 @@ static const struct key {
     {"optimizer.decay_embeddings", USED},
     {"optimizer.metrics_log_interval", USED},
     {"optimizer.record_update_metrics", "false"},
+    {"optimizer.sigma_factor", USED},
+    {"optimizer.rolling_interval_length", USED},
     {"scheduler.name", USED},
     {"scheduler.units", USED},
     {"scheduler.t_warmup", USED},
@@ -94,7 +96,7 @@ static const struct key {
     {"data.label_mask_paths", USED},
     {"data.pad_direction", "\"right\""},
     {"data.generate_attention_mask", USED},
-    {"data.generate_doc_lengths", "false"},
+    {"data.generate_doc_lengths", USED},
     {"data.num_workers", IDLE},
     {"data.drop_last", USED},
     {"data.pin_memory", IDLE},
@@ -102,7 +104,9 @@ static const struct key {
     {"data.persistent_workers", IDLE},
     {"data.timeout", IDLE},
     {"data.seed", USED},
-    {"data.instance_filter", "null"},
+    {"data.instance_filter.repetition_max_period", USED},
+    {"data.instance_filter.repetition_min_period", USED},
+    {"data.instance_filter.repetition_max_count", USED},
     {"data.custom_dataset", "null"},
     {"restore_dataloader", "true"},
     {"fast_forward_batches", "null"},
@@ -121,7 +125,7 @@ static const struct key {
     {"save_num_unsharded_checkpoints_to_keep", USED},
     {"save_overwrite", IDLE},
     {"force_save_unsharded", IDLE},
-    {"no_pre_train_checkpoint", IDLE},
+    {"no_pre_train_checkpoint", USED},
     {"load_path", USED},
     {"load_path_sharded_checkpointer", "null"},
     {"try_load_latest_save", IDLE},
@@ -137,7 +141,7 @@ static const struct key {
     {"eval_subset_num_batches", USED},
     {"device_train_grad_accum", IDLE},
     {"max_grad_norm", USED},
-    {"max_grad_norm_ratio", "null"},
+    {"max_grad_norm_ratio", USED},
     {"precision", USED},
     {"wandb", SECTION},
     {"speed_monitor", SECTION},
@@ -159,7 +163,7 @@ static const struct key {
     {"torch_profiling", IDLE},
     {"stop_at", USED},
     {"stop_after", "null"},
-    {"activation_checkpointing", IDLE},
+    {"activation_checkpointing", USED},
     {"fused_loss", IDLE},
     {"hf_datasets_cache_dir", IDLE},
     {"module_outputs_save_steps", "null"},
@@ -435,12 +439,21 @@ static void read_optimizer(struct config *c, struct reader *r)
 {
 	const json_t *b = look(r, "optimizer.betas");
 
+	const char *name = text(r, "optimizer.name", "adamw");
+
+	c->optimizer = strcmp(name, "lionw") == 0 ? OPTIM_LION : OPTIM_ADAMW;
+	if (c->optimizer == OPTIM_ADAMW && strcmp(name, "adamw") != 0)
+		wrong(r, "optimizer.name", "'adamw' or 'lionw'");
 	c->sched.peak = real(r, "optimizer.learning_rate", 1e-4);
 	c->weight_decay = real(r, "optimizer.weight_decay", 0.1);
 	c->eps = real(r, "optimizer.eps", 1e-5);
 	c->decay_embeddings = flag(r, "optimizer.decay_embeddings", 0);
 	c->decay_norm = flag(r, "optimizer.decay_norm_and_bias", 0);
 	c->metrics_interval = whole(r, "optimizer.metrics_log_interval", 0);
+	c->spike_sigma = real(r, "optimizer.sigma_factor", 0);
+	c->spike_window = size(r, "optimizer.rolling_interval_length", 128);
+	if (c->spike_window < 4 || c->spike_window > 1000000)
+		wrong(r, "optimizer.rolling_interval_length", "from 4 to 1000000 steps");
 	c->beta1 = 0.9;
 	c->beta2 = 0.95;
 	if (b == NULL)
@@ -478,6 +491,7 @@ static void read_scheduler(struct config *c, struct reader *r)
 	if (s->clip_factor == 0)
 		s->clip_steps = 0;
 	s->max_grad_norm = real(r, "max_grad_norm", 0);
+	c->clip_ratio = real(r, "max_grad_norm_ratio", 0);
 }
 
 static void read_data(struct config *c, struct reader *r)
@@ -490,6 +504,12 @@ static void read_data(struct config *c, struct reader *r)
 	c->order = text_copy(r, "data.order");
 	c->drop_last = flag(r, "data.drop_last", 1);
 	c->pad_mask = flag(r, "data.generate_attention_mask", 0);
+	c->doc_lengths = flag(r, "data.generate_doc_lengths", 0);
+	if (look(r, "data.instance_filter") != NULL) {
+		c->repeat_max_period = size(r, "data.instance_filter.repetition_max_period", 13);
+		c->repeat_min_period = size(r, "data.instance_filter.repetition_min_period", 1);
+		c->repeat_count = size(r, "data.instance_filter.repetition_max_count", 32);
+	}
 	c->data_seed = whole(r, "data.seed", c->seed);
 	c->tokenizer = text_copy(r, "tokenizer.identifier");
 	c->width = strcmp(dtype, "uint32") == 0 ? 4 : 2;
@@ -557,6 +577,12 @@ static void read_loop(struct config *c, struct reader *r)
 	c->save_interval = whole(r, un ? "save_interval_unsharded" : "save_interval", 0);
 	c->keep = keep_count(
 	    r, un ? "save_num_unsharded_checkpoints_to_keep" : "save_num_checkpoints_to_keep");
+	c->save_first = !flag(r, "no_pre_train_checkpoint", 1);
+	if (!r->bad &&
+	    net_recompute_of(text(r, "activation_checkpointing", "null"), &c->recompute) < 0) {
+		err_prefix("%s", r->name);
+		r->bad = 1;
+	}
 	c->save_indices = flag(r, "save_data_indices", 1);
 	c->console_interval = whole(r, "console_log_interval", 1);
 	c->eval_interval = whole(r, "eval_interval", 1000);

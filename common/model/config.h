@@ -11,7 +11,7 @@
  * else the message names them.  Any other key is an error that names the nearest known one.
  *
  * Keys of ours: data.order (olmo, feistel, sequential or an order file; default olmo),
- * rules (see below).  Absent model keys mean OLMo's released architecture, not the GPT-2
+ * optimizer.sigma_factor and rolling_interval_length (spike.h), rules (see below).  Absent model keys mean OLMo's released architecture, not the GPT-2
  * defaults of the original's ModelConfig.
  */
 #ifndef OLMO_MODEL_CONFIG_H
@@ -22,6 +22,8 @@
 #include <stdint.h>
 
 #include "model/arch.h"
+#include "model/net.h"
+#include "model/optim.h"
 #include "model/params.h"
 #include "model/schedule.h"
 
@@ -50,8 +52,13 @@ struct config {
 	size_t vocab_size; /* ids that may occur, 0 = unknown */
 	struct params_init init;
 	struct schedule sched;
+	enum optim_kind optimizer;
 	double beta1, beta2, eps, weight_decay;
 	int decay_embeddings, decay_norm;
+	double clip_ratio;   /* max_grad_norm_ratio, 0 = none; wins over max_grad_norm */
+	double spike_sigma;  /* optimizer.sigma_factor, 0 = no step is skipped */
+	size_t spike_window; /* optimizer.rolling_interval_length */
+	enum net_recompute recompute;
 	enum config_loss loss;
 	double z_coef; /* 0 = no z-loss */
 	uint64_t seed, data_seed;
@@ -62,6 +69,9 @@ struct config {
 	unsigned width; /* bytes an id in raw files */
 	int drop_last;
 	int pad_mask;    /* data.generate_attention_mask */
+	int doc_lengths; /* data.generate_doc_lengths: attention inside documents */
+	/* data.instance_filter, of periodic.h; repeat_count 0 = none */
+	size_t repeat_min_period, repeat_max_period, repeat_count;
 	char *tokenizer; /* tokenizer.identifier or NULL */
 	char *load_path; /* Hugging Face directory with the first weights, or NULL */
 
@@ -71,6 +81,7 @@ struct config {
 	size_t batch, micro;            /* instances */
 	uint64_t save_interval;         /* 0 = only at the end */
 	int64_t keep;                   /* -1 = all */
+	int save_first;                 /* a checkpoint of step 0 */
 	int save_indices;
 	uint64_t console_interval;
 	uint64_t metrics_interval; /* per-tensor metrics, 0 = none */

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "io/map.h"
 #include "kernels/kernels.h"
+#include "model/periodic.h"
 
 static int open_masks(struct loader *l)
 {
@@ -194,5 +195,18 @@ int loader_read(
 			if (m[t + 1] == 0)
 				labels[t] = KERN_IGNORE;
 	}
-	return l->spec.pad_id >= 0 ? drop_padding(l, *instance, ids, labels) : 0;
+	if (l->spec.pad_id >= 0 && drop_padding(l, *instance, ids, labels) < 0)
+		return -1;
+	if (l->spec.count == 0 ||
+	    !periodic_has(ids, T, l->spec.min_period, l->spec.max_period, l->spec.count))
+		return 0;
+	for (size_t t = 0; t < T; t++)
+		labels[t] = KERN_IGNORE;
+	return 1;
+}
+
+void loader_documents(const uint32_t *ids, size_t T, int64_t eos, uint32_t *first)
+{
+	for (size_t t = 0; t < T; t++)
+		first[t] = t == 0 || ids[t - 1] == eos ? (uint32_t)t : first[t - 1];
 }

@@ -32,6 +32,7 @@ struct loader_spec {
 	size_t V; /* ids must be below */
 	uint64_t seed;
 	int drop_last;
+	size_t min_period, max_period, count; /* of periodic.h; count 0: none is left out */
 	int64_t pad_id; /* >= 0: targets with this id have no loss, and only ids with this
 				   value may follow it in an instance */
 };
@@ -50,8 +51,11 @@ static inline uint64_t loader_entries(const struct loader *l)
 {
 	return l->order->total;
 }
+/* 1: the instance repeats itself, it has no labels; 0: as described above; -1 */
 int loader_read(
     const struct loader *l, uint64_t entry, uint32_t *ids, int32_t *labels, uint64_t *instance);
+/* first[t]: where the document of t begins; documents end with eos. */
+void loader_documents(const uint32_t *ids, size_t T, int64_t eos, uint32_t *first);
 /* What the files say of the ids: 0 and all zero where unknown. */
 const struct tokfile_meta *loader_meta(const struct loader *l);
 void loader_close(struct loader *l);

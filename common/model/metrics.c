@@ -55,8 +55,16 @@ static void put_moment(struct buf *b, const char *what, const struct params_nati
 	put(b, what, t->name, "norm", 0);
 }
 
+static void put_average(struct buf *b, const struct params_native *t, float v)
+{
+	buf_printf(b, ",\"optim/grad_norm_exp_avg/%s\":", t->name);
+	buf_f64(b, (double)v, 1);
+}
+
+/* exp_avg_sq NULL: LionW, of whose state the original logs nothing. */
 void metrics_tensors(struct metrics *m, const struct params *p, struct kern *k, const float *w,
-    const float *exp_avg, const float *exp_avg_sq, const float *g, uint64_t step)
+    const float *exp_avg, const float *exp_avg_sq, const float *g, const float *norm_avg,
+    uint64_t step)
 {
 	struct params_native t;
 
@@ -65,6 +73,10 @@ void metrics_tensors(struct metrics *m, const struct params *p, struct kern *k, 
 			continue;
 		put_tensor(&m->tensors, "grad", &t, k, g + t.off);
 		put_tensor(&m->tensors, "param", &t, k, w + t.off);
+		if (norm_avg != NULL && norm_avg[i] >= 0)
+			put_average(&m->tensors, &t, norm_avg[i]);
+		if (exp_avg_sq == NULL)
+			continue;
 		put_moment(&m->tensors, "exp_avg", &t, k, exp_avg + t.off, step);
 		put_moment(&m->tensors, "exp_avg_sq", &t, k, exp_avg_sq + t.off, step);
 	}
@@ -84,8 +96,12 @@ int metrics_log(const struct metrics *m, struct runlog *l, const struct config *
 		runlog_num(l, "train/ZLoss", m->z);
 	if (c->n_mask > 0)
 		runlog_count(l, "train/labels", m->labels);
+	if (c->repeat_count > 0)
+		runlog_count(l, "train/masked_instances_local_rank", m->masked);
 	runlog_num(l, "optim/total_grad_norm", m->grad_norm);
-	runlog_num(l, "optim/clipping_rate", m->clipped ? 1 : 0);
+	runlog_num(l, "optim/clipping_rate", m->clip_rate);
+	if (c->spike_sigma > 0)
+		runlog_count(l, "optim/step_skipped", (uint64_t)m->skipped);
 	runlog_num(l, "optim/learning_rate_group0", m->lr);
 	runlog_num(l, "optim/learning_rate_group1", m->lr);
 	runlog_count(l, "throughput/total_tokens", at->tokens);

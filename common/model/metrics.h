@@ -1,7 +1,9 @@
 /* metrics: the numbers of a step under OLMo's names.
  *
  * log.jsonl: train/CrossEntropyLoss, train/Perplexity, train/ZLoss (with z-loss), train/labels
- * (with label masks), optim/total_grad_norm (before clipping), optim/clipping_rate (1 = clipped),
+ * (with label masks), train/masked_instances_local_rank (with instance_filter),
+ * optim/total_grad_norm (before clipping), optim/clipping_rate (share of tensors clipped),
+ * optim/step_skipped (with sigma_factor),
  * optim/learning_rate_group0 and _group1, throughput/total_tokens, and every metrics_log_interval
  * steps, per tensor under OLMo's names (transformer.blocks.0.att_proj.weight: q, k and v in one),
  * optim/{grad,param,exp_avg,exp_avg_sq}/NAME.{min,max,avg,norm} before the update: min and max of
@@ -25,7 +27,9 @@ struct runlog;
 struct metrics {
 	double ce, z; /* sums over the step's microbatches */
 	double grad_norm, lr;
-	int clipped;
+	double clip_rate;   /* share of tensors that were clipped */
+	int skipped;        /* the step was not made (spike.h) */
+	size_t masked;      /* instances that the filter took out */
 	size_t labels;      /* predicted tokens */
 	struct buf tensors; /* ,"key":value .. of metrics_tensors */
 };
@@ -33,7 +37,8 @@ struct metrics {
 void metrics_reset(struct metrics *m);
 void metrics_release(struct metrics *m);
 void metrics_tensors(struct metrics *m, const struct params *p, struct kern *k, const float *w,
-    const float *exp_avg, const float *exp_avg_sq, const float *g, uint64_t step);
+    const float *exp_avg, const float *exp_avg_sq, const float *g, const float *norm_avg,
+    uint64_t step);
 int metrics_log(const struct metrics *m, struct runlog *l, const struct config *c,
     const struct ckpt_state *at, double wall_s);
 /* One line on stderr: step, loss, lr, gradient norm, tokens a second. */

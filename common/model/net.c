@@ -27,17 +27,73 @@ static float *floats(struct cutter *c, size_t n)
 	return cut(c, n, sizeof(float));
 }
 
-static void cut_layer(
+/* What is computed anew in the backward pass. */
+enum again { AGAIN_NOTHING, AGAIN_ATTENTION, AGAIN_BLOCK };
+
+static enum again again(const struct net_plan *plan, size_t l)
+{
+	static const struct {
+		size_t n;
+		int others;
+	} in[] = {[NET_WHOLE_LAYER] = {1, 0},
+	    [NET_ONE_IN_TWO] = {2, 0},
+	    [NET_ONE_IN_THREE] = {3, 0},
+	    [NET_ONE_IN_FOUR] = {4, 0},
+	    [NET_ONE_IN_EIGHT] = {8, 0},
+	    [NET_TWO_IN_THREE] = {3, 1},
+	    [NET_THREE_IN_FOUR] = {4, 1}};
+
+	if (!plan->train || plan->recompute == NET_KEEP)
+		return AGAIN_NOTHING;
+	if (plan->recompute == NET_FINE_GRAINED)
+		return AGAIN_ATTENTION;
+	return (l % in[plan->recompute].n == 0) != in[plan->recompute].others ? AGAIN_BLOCK
+									      : AGAIN_NOTHING;
+}
+
+static const char *const recompute_names[] = {
+    [NET_KEEP] = "null",
+    [NET_WHOLE_LAYER] = "whole_layer",
+    [NET_ONE_IN_TWO] = "one_in_two",
+    [NET_ONE_IN_THREE] = "one_in_three",
+    [NET_ONE_IN_FOUR] = "one_in_four",
+    [NET_ONE_IN_EIGHT] = "one_in_eight",
+    [NET_TWO_IN_THREE] = "two_in_three",
+    [NET_THREE_IN_FOUR] = "three_in_four",
+    [NET_FINE_GRAINED] = "fine_grained",
+};
+
+int net_recompute_of(const char *name, enum net_recompute *r)
+{
+	for (int i = 0; i < (int)(sizeof(recompute_names) / sizeof(recompute_names[0])); i++)
+		if (strcmp(name, recompute_names[i]) == 0)
+			return *r = (enum net_recompute)i, 0;
+	return err_set("activation_checkpointing: '%s' is none of whole_layer, one_in_two, "
+		       "one_in_three, one_in_four, one_in_eight, two_in_three, three_in_four, "
+		       "fine_grained",
+		   name),
+	       -1;
+}
+
+/* The output of attention. */
+static void cut_att(
+    struct net_layer *y, const struct arch *a, const struct net_plan *plan, struct cutter *c)
+{
+	size_t rows = plan->B * plan->T;
+
+	y->att = floats(c, rows * a->H * a->D);
+	y->lse = floats(c, rows * a->H);
+}
+
+/* Everything between the residual stream before and after a block, but the output of attention. */
+static void cut_inside(
     struct net_layer *y, const struct arch *a, const struct net_plan *plan, struct cutter *c)
 {
 	size_t rows = plan->B * plan->T, W = arch_qkv(a);
 
-	y->x = floats(c, rows * a->C);
 	y->xm = floats(c, rows * a->C);
 	y->qkv = floats(c, rows * W);
 	y->mask = a->clip_qkv > 0 ? cut(c, (rows * W + 7) / 8, 1) : NULL;
-	y->att = floats(c, rows * a->H * a->D);
-	y->lse = floats(c, rows * a->H);
 	y->ug = floats(c, rows * 2 * a->F);
 	y->stat1 = floats(c, rows * 2);
 	y->stat2 = floats(c, rows * 2);
@@ -55,13 +111,37 @@ static size_t n_layer_buffers(const struct arch *a, const struct net_plan *plan)
 	return plan->train ? a->L : 1;
 }
 
+/* Blocks that are computed anew share the buffers of their inside. */
+static void cut_layers(
+    struct net *n, const struct arch *a, const struct net_plan *plan, struct cutter *c)
+{
+	struct net_layer all = {0};
+	size_t L = n_layer_buffers(a, plan);
+	int shared = 0; /* parts of `all` that are there */
+
+	for (size_t l = 0; l < L; l++) {
+		enum again r = again(plan, l);
+		struct net_layer *y = &n->layer[l];
+		if (r >= AGAIN_ATTENTION && shared < AGAIN_ATTENTION)
+			cut_att(&all, a, plan, c);
+		if (r == AGAIN_BLOCK && shared < AGAIN_BLOCK)
+			cut_inside(&all, a, plan, c);
+		shared = r > (enum again)shared ? (int)r : shared;
+		*y = all;
+		y->x = floats(c, plan->B * plan->T * a->C);
+		if (r < AGAIN_ATTENTION)
+			cut_att(y, a, plan, c);
+		if (r < AGAIN_BLOCK)
+			cut_inside(y, a, plan, c);
+	}
+}
+
 static size_t cut_net(struct net *n, const struct arch *a, const struct net_plan *plan, char *base)
 {
 	struct cutter c = {.base = base};
 	size_t rows = plan->B * plan->T;
 
-	for (size_t l = 0; l < n_layer_buffers(a, plan); l++)
-		cut_layer(&n->layer[l], a, plan, &c);
+	cut_layers(n, a, plan, &c);
 	n->x_last = floats(&c, rows * a->C);
 	n->x_final = floats(&c, rows * a->C);
 	n->stat_final = floats(&c, rows * 2);
@@ -215,12 +295,20 @@ static struct kern_attn attn_of(const struct net *n, const float *qkv)
 	    .HKV = a->HKV,
 	    .D = a->D,
 	    .scale = (float)(1 / sqrt((double)a->D)),
+	    .first = n->first,
 	    .q = qkv,
 	    .k = qkv + a->H * a->D,
 	    .v = qkv + (a->H + a->HKV) * a->D,
 	    .ldq = W,
 	    .ldk = W,
 	    .ldv = W};
+}
+
+static void attend(struct net *n, struct net_layer *y)
+{
+	struct kern_attn at = attn_of(n, y->qkv);
+
+	n->k->op->attn_fwd(n->k, &at, y->att, n->p->a.H * n->p->a.D, y->lse);
 }
 
 static void rotate_attend(struct net *n, struct net_layer *y, size_t l)
@@ -233,8 +321,7 @@ static void rotate_attend(struct net *n, struct net_layer *y, size_t l)
 		return;
 	}
 	n->k->op->rope_fwd(n->k, y->qkv, W, n->rope, n->B, n->T, a->H + a->HKV, a->D, 0);
-	struct kern_attn at = attn_of(n, y->qkv);
-	n->k->op->attn_fwd(n->k, &at, y->att, a->H * a->D, y->lse);
+	attend(n, y);
 }
 
 /* dqkv before rotation, from datt */
@@ -251,7 +338,8 @@ static void rotate_attend_bwd(struct net *n, const struct net_layer *y)
 
 /* ---- blocks with the norm before: olmo, llama -------------------------------------------- */
 
-static void block_pre(struct net *n, const float *w, size_t l)
+/* inside: only what the backward pass needs */
+static void block_pre(struct net *n, const float *w, size_t l, int inside)
 {
 	const struct arch *a = &n->p->a;
 	const struct params_layer *o = &n->p->layer[l];
@@ -267,6 +355,8 @@ static void block_pre(struct net *n, const float *w, size_t l)
 	linear(n, y->xm, C, y->x, y->att, HD, w + o->o, C, HD);
 	norm(n, n->h, y->stat2, y->xm, weight_at(w, o->norm2));
 	linear(n, y->ug, 2 * F, NULL, n->h, C, w + o->ug, 2 * F, C);
+	if (inside)
+		return;
 	n->k->op->swiglu_fwd(n->k, n->act, y->ug, n->rows, F);
 	linear(n, after_layer(n, l), C, y->xm, n->act, F, w + o->down, C, F);
 }
@@ -311,7 +401,7 @@ static void head_norm(
 	    (float)a->norm_eps);
 }
 
-static void block_post(struct net *n, const float *w, size_t l)
+static void block_post(struct net *n, const float *w, size_t l, int inside)
 {
 	const struct arch *a = &n->p->a;
 	const struct params_layer *o = &n->p->layer[l];
@@ -331,6 +421,8 @@ static void block_post(struct net *n, const float *w, size_t l)
 	n->k->op->swiglu_fwd(n->k, n->act, y->ug, n->rows, F);
 	linear(n, y->fo, C, NULL, n->act, F, w + o->down, C, F);
 	norm(n, n->h, y->stat2, y->fo, w + o->norm2);
+	if (inside)
+		return;
 	n->k->op->add(n->k, next, y->xm, n->h, n->rows * C);
 }
 
@@ -373,17 +465,22 @@ static void block_post_bwd(struct net *n, const float *w, float *grad, size_t l)
 
 /* ---- the whole --------------------------------------------------------------------------- */
 
+static void block(struct net *n, const float *w, size_t l, int inside)
+{
+	if (n->p->a.family == ARCH_OLMO2)
+		block_post(n, w, l, inside);
+	else
+		block_pre(n, w, l, inside);
+}
+
 static void forward(struct net *n, const float *w)
 {
 	const struct params *p = n->p;
 
+	n->w = w;
 	n->k->op->embed_fwd(n->k, layer_of(n, 0)->x, n->ids, w + p->embed, n->rows, p->a.C);
-	for (size_t l = 0; l < p->a.L; l++) {
-		if (p->a.family == ARCH_OLMO2)
-			block_post(n, w, l);
-		else
-			block_pre(n, w, l);
-	}
+	for (size_t l = 0; l < p->a.L; l++)
+		block(n, w, l, 0);
 	norm(n, n->x_final, n->stat_final, n->x_last, weight_at(w, p->norm_f));
 }
 
@@ -437,6 +534,11 @@ void net_backward(struct net *n, const float *w, float *grad)
 	norm_bwd(n, n->dx, NULL, grad_at(grad, p->norm_f), n->dh, n->x_last, n->stat_final,
 	    weight_at(w, p->norm_f));
 	for (size_t l = p->a.L; l-- > 0;) {
+		enum again r = again(&n->plan, l);
+		if (r == AGAIN_BLOCK)
+			block(n, w, l, 1);
+		else if (r == AGAIN_ATTENTION)
+			attend(n, &n->layer[l]);
 		if (p->a.family == ARCH_OLMO2)
 			block_post_bwd(n, w, grad, l);
 		else
@@ -460,6 +562,8 @@ const char *net_first_bad(struct net *n, size_t *layer)
 
 	for (*layer = 0; *layer < a->L; ++*layer) {
 		const struct net_layer *y = layer_of(n, *layer);
+		if (again(&n->plan, *layer) != AGAIN_NOTHING)
+			block(n, n->w, *layer, 1);
 		const struct {
 			const float *p;
 			size_t n;

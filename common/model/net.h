@@ -32,9 +32,27 @@
 
 struct kern;
 
+/* activation_checkpointing: which blocks keep only their input for the backward pass and compute
+ * the rest again, the same bits (block 0, n, 2n .. or the others).  fine_grained: all keep the
+ * results of products and compute attention again. */
+enum net_recompute {
+	NET_KEEP,
+	NET_WHOLE_LAYER,
+	NET_ONE_IN_TWO,
+	NET_ONE_IN_THREE,
+	NET_ONE_IN_FOUR,
+	NET_ONE_IN_EIGHT,
+	NET_TWO_IN_THREE,
+	NET_THREE_IN_FOUR,
+	NET_FINE_GRAINED
+};
+/* OLMo's name, e.g. "one_in_two"; -1 (and err) if there is none like it. */
+int net_recompute_of(const char *name, enum net_recompute *r);
+
 struct net_plan {
 	size_t B, T; /* largest batch (instances) and length of a call */
 	int train;   /* keep what net_backward needs */
+	enum net_recompute recompute;
 };
 
 struct net_layer {
@@ -58,6 +76,10 @@ struct net {
 	struct net_plan plan;
 	size_t B, T, rows;   /* of the last net_forward */
 	const uint32_t *ids; /* of the last net_forward, borrowed */
+	const float *w;      /* likewise */
+	/* in: (B, T) where the document of each token begins in its sequence, or NULL: attention
+	 * sees all that is before; borrowed from net_forward to net_backward */
+	const uint32_t *first;
 	struct net_layer *layer;
 	float *x_last;  /* (rows, C) after the last layer */
 	float *x_final; /* (rows, C) x_last normed */

@@ -3,10 +3,12 @@
 #include <math.h>
 
 #include "kernels/kernels.h"
+#include "model/config.h"
 
 struct optim optim_of(const struct config *c, uint64_t step)
 {
-	return (struct optim){.beta1 = c->beta1,
+	return (struct optim){.kind = c->optimizer,
+	    .beta1 = c->beta1,
 	    .beta2 = c->beta2,
 	    .eps = c->eps,
 	    .weight_decay = c->weight_decay,
@@ -52,19 +54,53 @@ double optim_clip(double limit, double norm)
 	return fminf(1.0f, (float)limit / ((float)norm + 1e-6f));
 }
 
+/* OLMo's arithmetic: fp32 but for the factor of the lerp. */
+static float adapt_one(float norm, double ratio, double beta, uint64_t step, float *avg)
+{
+	float limit, coef;
+
+	if (*avg < 0)
+		*avg = norm;
+	limit = (float)ratio * *avg;
+	coef = fminf(1.0f, limit / (norm + 1e-6f));
+	*avg = step > 1 ? *avg + (float)(1 - beta) * (norm * coef - *avg) : -1;
+	return coef;
+}
+
+double optim_adapt(const struct params *p, struct kern *k, const float *g, double ratio,
+    double beta, uint64_t step, float *avg, float *scale)
+{
+	struct params_native t;
+	size_t n = 0, clipped = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (!params_native(p, i, &t)) { /* inside the one before */
+			avg[i] = avg[i - 1];
+			scale[i] = scale[i - 1];
+			continue;
+		}
+		float norm = (float)sqrt(k->op->sumsq(k, g + t.off, t.n));
+		scale[i] = adapt_one(norm, ratio, beta, step, &avg[i]);
+		clipped += scale[i] < 1;
+		n++;
+	}
+	return (double)clipped / (double)n;
+}
+
 void optim_step(const struct params *p, struct kern *k, const struct optim *o, float *w, float *m,
     float *v, const float *g)
 {
-	struct kern_adamw a = {.lr = o->lr,
-	    .beta1 = o->beta1,
-	    .beta2 = o->beta2,
-	    .eps = o->eps,
-	    .gscale = o->gscale,
-	    .step = o->step};
+	struct kern_adamw a = {
+	    .lr = o->lr, .beta1 = o->beta1, .beta2 = o->beta2, .eps = o->eps, .step = o->step};
+	struct kern_lion l = {.lr = o->lr, .beta1 = o->beta1, .beta2 = o->beta2};
 
 	for (size_t i = 0; i < p->n; i++) {
 		const struct param *t = &p->t[i];
-		a.wd = optim_decays(o, t) ? o->weight_decay : 0;
-		k->op->adamw(k, &a, w + t->off, m + t->off, v + t->off, g + t->off, t->n);
+		a.wd = l.wd = optim_decays(o, t) ? o->weight_decay : 0;
+		a.gscale = l.gscale = o->scale != NULL ? (double)o->scale[i] : o->gscale;
+		if (o->kind == OPTIM_LION)
+			k->op->lion(k, &l, w + t->off, m + t->off, g + t->off, t->n);
+		else
+			k->op->adamw(k, &a, w + t->off, m + t->off, v + t->off, g + t->off, t->n);
 	}
 }

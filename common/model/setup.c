@@ -151,6 +151,9 @@ static struct loader_spec spec_of(const struct config *c)
 	    .V = c->arch.V,
 	    .seed = c->data_seed,
 	    .drop_last = c->drop_last,
+	    .min_period = c->repeat_min_period,
+	    .max_period = c->repeat_max_period,
+	    .count = c->repeat_count,
 	    .pad_id = c->pad_mask ? c->arch.pad_id : -1};
 }
 
@@ -236,6 +239,7 @@ static int open_eval(struct setup *s, const struct config_eval *e)
 	spec.paths = e->paths;
 	spec.n_path = e->n_path;
 	spec.n_mask = 0;
+	spec.count = 0;
 	spec.order = sequential;
 	x->label = e->label;
 	x->data = loader_open(&spec);
@@ -270,6 +274,10 @@ int setup_open(struct setup *s, const json_t *config, const char *name)
 	if (open_data(s, name) < 0 || check_meta(s, name, identity) < 0 ||
 	    arch_check(&s->c.arch, name) < 0)
 		goto fail;
+	if (s->c.doc_lengths && s->c.arch.eos_id < 0) {
+		err_set("%s: data.generate_doc_lengths needs model.eos_token_id", name);
+		goto fail;
+	}
 	durations(s);
 	if (s->last == 0 && (s->c.max_epochs > 0 || s->c.max_tokens > 0)) {
 		err_set("%s: max_duration is less than one step", name);

@@ -24,6 +24,7 @@
 #include "model/rundir.h"
 #include "model/runlog.h"
 #include "model/setup.h"
+#include "model/spike.h"
 
 struct trainer {
 	struct trainer_opts o;
@@ -32,12 +33,15 @@ struct trainer {
 	struct pool *pool;
 	struct kern *k;
 	struct net *net;
-	float *w, *m, *v;
+	float *w, *m, *v;   /* v NULL: LionW */
+	float *avg, *scale; /* (tensors) of max_grad_norm_ratio, or NULL */
+	struct spike spike;
 	struct grads grads;
 	struct ckpt_state at; /* where we are */
 	uint64_t last;        /* the planned end */
 	uint32_t *ids;        /* (batch, T) */
 	int32_t *labels;      /* (batch, T) */
+	uint32_t *first;      /* (batch, T) of net.h, or NULL */
 	uint64_t *instance;   /* (batch) */
 	struct runlog log;
 	struct metrics met;
@@ -89,6 +93,10 @@ void trainer_free(struct trainer *t)
 	params_free(t->p);
 	free(t->ids);
 	free(t->labels);
+	free(t->first);
+	free(t->avg);
+	free(t->scale);
+	spike_release(&t->spike);
 	free(t->instance);
 	metrics_release(&t->met);
 	setup_close(&t->s);
@@ -97,7 +105,8 @@ void trainer_free(struct trainer *t)
 
 static struct net_plan plan_of(const struct trainer *t)
 {
-	return (struct net_plan){.B = t->s.c.micro, .T = t->s.c.arch.T, .train = 1};
+	return (struct net_plan){
+	    .B = t->s.c.micro, .T = t->s.c.arch.T, .train = 1, .recompute = t->s.c.recompute};
 }
 
 static void plan_bytes(json_t *j, const char *key, size_t n, size_t *total)
@@ -115,9 +124,10 @@ json_t *trainer_plan(const struct trainer *t)
 
 	plan_bytes(b, "weights", one, &total);
 	plan_bytes(b, "exp_avg", one, &total);
-	plan_bytes(b, "exp_avg_sq", one, &total);
+	if (c->optimizer == OPTIM_ADAMW)
+		plan_bytes(b, "exp_avg_sq", one, &total);
 	plan_bytes(b, "gradients", one * grads_arrays(n_micro(c), t->o.fast_reduce), &total);
-	plan_bytes(b, "batch", c->batch * c->arch.T * 8, &total);
+	plan_bytes(b, "batch", c->batch * c->arch.T * (c->doc_lengths ? 12 : 8), &total);
 	json_object_set_new(b, "total", json_integer((json_int_t)total));
 	json_object_set_new(j, "device", json_string(t->k->op->device));
 	json_object_set_new(j, "parameters", json_integer((json_int_t)t->p->n_float));
@@ -139,8 +149,9 @@ static int allocate(struct trainer *t)
 
 	t->w = t->k->op->alloc(t->k, n);
 	t->m = t->k->op->alloc(t->k, n);
-	t->v = t->k->op->alloc(t->k, n);
-	if (t->w == NULL || t->m == NULL || t->v == NULL ||
+	if (c->optimizer == OPTIM_ADAMW)
+		t->v = t->k->op->alloc(t->k, n);
+	if (t->w == NULL || t->m == NULL || (t->v == NULL && c->optimizer == OPTIM_ADAMW) ||
 	    grads_init(&t->grads, t->k, t->p->n_float, n_micro(c), t->o.fast_reduce) < 0)
 		return -1;
 	t->net = net_new(t->p, t->k, &plan);
@@ -149,6 +160,15 @@ static int allocate(struct trainer *t)
 	t->ids = xreallocarray(NULL, c->batch * c->arch.T, sizeof(*t->ids));
 	t->labels = xreallocarray(NULL, c->batch * c->arch.T, sizeof(*t->labels));
 	t->instance = xreallocarray(NULL, c->batch, sizeof(*t->instance));
+	if (c->doc_lengths)
+		t->first = xreallocarray(NULL, c->batch * c->arch.T, sizeof(*t->first));
+	spike_init(&t->spike, c->spike_window, c->spike_sigma);
+	if (c->clip_ratio > 0) {
+		t->avg = xreallocarray(NULL, t->p->n, sizeof(*t->avg));
+		t->scale = xreallocarray(NULL, t->p->n, sizeof(*t->scale));
+		for (size_t i = 0; i < t->p->n; i++)
+			t->avg[i] = -1;
+	}
 	return 0;
 }
 
@@ -158,6 +178,8 @@ static struct ckpt ckpt_of(struct trainer *t)
 	    .w = t->w,
 	    .m = t->m,
 	    .v = t->v,
+	    .avg = t->avg,
+	    .spike = &t->spike,
 	    .tokenizer = t->s.tokenizer,
 	    .state = t->at};
 }
@@ -219,10 +241,16 @@ static int read_batch(struct trainer *t)
 
 	if (t->at.instances + t->s.c.batch > t->s.epoch_steps * t->s.c.batch && next_epoch(t) < 0)
 		return -1;
-	for (size_t b = 0; b < t->s.c.batch; b++)
-		if (loader_read(t->s.data, t->at.instances + b, t->ids + b * T, t->labels + b * T,
-			&t->instance[b]) < 0)
+	for (size_t b = 0; b < t->s.c.batch; b++) {
+		uint32_t *ids = t->ids + b * T;
+		int rc = loader_read(
+		    t->s.data, t->at.instances + b, ids, t->labels + b * T, &t->instance[b]);
+		if (rc < 0)
 			return -1;
+		t->met.masked += rc > 0;
+		if (t->first != NULL)
+			loader_documents(ids, T, t->s.c.arch.eos_id, t->first + b * T);
+	}
 	return 0;
 }
 
@@ -287,6 +315,7 @@ static int microbatch(struct trainer *t, size_t first, size_t B)
 	const int32_t *labels = t->labels + first * T;
 	float *g = grads_next(&t->grads);
 
+	t->net->first = t->first != NULL ? t->first + first * T : NULL;
 	net_forward(t->net, t->w, t->ids + first * T, B, T);
 	t->met.labels += weigh(t, labels, B * T);
 	net_head(t->net, t->w, labels, g);
@@ -306,24 +335,49 @@ static double position(const struct trainer *t, uint64_t s)
 	return t->s.c.sched.in_tokens ? (double)s * unit : (double)s;
 }
 
+/* The limit of the step before, as a factor of every gradient or one of each tensor. */
+static void clip(struct trainer *t, struct optim *o, const float *g, uint64_t s)
+{
+	const struct config *c = &t->s.c;
+	struct schedule sc = c->sched;
+
+	if (c->clip_ratio > 0)
+		sc.max_grad_norm = c->clip_ratio;
+	double limit = schedule_clip_late(&sc, position(t, s), position(t, s - 1));
+	if (c->clip_ratio > 0) {
+		t->met.clip_rate = optim_adapt(
+		    t->p, t->k, g, limit, fmax(c->beta1, c->beta2), s, t->avg, t->scale);
+		o->scale = t->scale;
+		return;
+	}
+	o->gscale = optim_clip(limit, t->met.grad_norm);
+	t->met.clip_rate = o->gscale < 1;
+}
+
 static int update(struct trainer *t, float *g)
 {
 	const struct config *c = &t->s.c;
 	uint64_t s = t->at.step + 1;
-	struct optim o = optim_of(c, s);
 	const struct param *bad;
 
 	t->met.grad_norm = optim_norm(t->p, t->k, g, &bad);
 	if (bad != NULL)
 		return err_set("step %" PRIu64 ": the gradient of %s is not finite", s, bad->name),
 		       -1;
-	o.gscale = optim_clip(
-	    schedule_clip_late(&c->sched, position(t, s), position(t, s - 1)), t->met.grad_norm);
-	t->met.clipped = o.gscale < 1;
-	o.lr = t->met.lr = schedule_lr(&c->sched, position(t, s), t->s.schedule_end);
+	t->met.lr = schedule_lr(&c->sched, position(t, s), t->s.schedule_end);
+	t->met.skipped = c->spike_sigma > 0 && spike_skips(&t->spike, t->met.ce, t->met.grad_norm);
+	struct optim o = optim_of(c, s - t->spike.skipped);
+	o.lr = t->met.lr;
+	if (!t->met.skipped)
+		clip(t, &o, g, s);
 	if (c->metrics_interval > 0 && s % c->metrics_interval == 0)
-		metrics_tensors(&t->met, t->p, t->k, t->w, t->m, t->v, g, s);
-	optim_step(t->p, t->k, &o, t->w, t->m, t->v, g);
+		metrics_tensors(&t->met, t->p, t->k, t->w, t->m, t->v, g, t->avg, s);
+	if (!t->met.skipped)
+		optim_step(t->p, t->k, &o, t->w, t->m, t->v, g);
+	else
+		warn("step %" PRIu64 " is skipped: loss %.4f, gradient norm %.4g jump out of "
+		     "what came before",
+		    s, t->met.ce, t->met.grad_norm);
 	return 0;
 }
 
@@ -378,6 +432,7 @@ static int evaluate_set(struct trainer *t, const struct setup_eval *e, double *m
 			if (loader_read(e->data, i + b, t->ids + b * T, t->labels + b * T, &inst) <
 			    0)
 				return -1;
+		t->net->first = NULL;
 		net_forward(t->net, t->w, t->ids, n, T);
 		net_head(t->net, t->w, t->labels, NULL);
 		for (size_t r = 0; r < n * T; r++)
@@ -490,7 +545,9 @@ enum trainer_end trainer_run(struct trainer *t)
 		return TRAINER_DONE;
 	if (runlog_open(&t->log, t->o.run, t->at.step, t->s.c.save_indices) < 0)
 		return TRAINER_FAILED;
-	if (t->at.step == t->last)
+	if (t->at.step == 0 && t->s.c.save_first && save(t, 0) < 0)
+		end = TRAINER_FAILED;
+	else if (t->at.step == t->last)
 		end = save(t, 0) < 0 ? TRAINER_FAILED : TRAINER_DONE;
 	else
 		end = loop(t);

@@ -121,6 +121,65 @@ run_hash() {
 	awk "BEGIN { exit !($first > 4.0 && $first < 5.2 && $last < 0.7 * $first) }"
 }
 
+@test "LionW, clipping by ratio, skipped steps, filtered instances or documents are not resumed" {
+	# four instances that repeat themselves
+	{ head -c 4200 a.npy; for i in $(seq 800); do printf '\007\0\011\0'; done; } >b.npy
+	set -- -c c.yaml --data.paths=[b.npy] --optimizer.name=lionw --max_grad_norm_ratio=0.9 \
+		--optimizer.learning_rate=1e-3 --optimizer.sigma_factor=1 \
+		--optimizer.rolling_interval_length=6 --data.instance_filter.repetition_max_count=4 \
+		--data.generate_doc_lengths=true --model.eos_token_id=5
+	train "$@" -o whole -j 2 2>warnings
+	want=$(run_hash whole)
+	train "$@" -o cut --stop-at 7 2>/dev/null
+	train "$@" -o cut --stop-at 13 2>/dev/null
+	train --resume cut -j 3 2>/dev/null
+	[ "$(run_hash cut)" = "$want" ]
+	n=$(jq -s '[.[]."optim/step_skipped" // 0] | add' whole/log.jsonl)
+	[ "$n" -gt 0 ]
+	[ "$(grep -c 'is skipped: loss' warnings)" = "$n" ]
+	[ "$(jq .spikes.skipped whole/latest/trainer/state.json)" = "$n" ]
+	[ "$(jq -s '[.[]."train/masked_instances_local_rank" // 0] | add' whole/log.jsonl)" -ge 20 ]
+	[ "$(jq '.grad_norm_exp_avg | length' whole/latest/trainer/state.json)" = 10 ]
+	n=$(od -An -tu8 -N8 whole/latest/trainer/optimizer.safetensors)
+	tail -c +9 whole/latest/trainer/optimizer.safetensors | head -c $n | jq -r 'keys[]' >names
+	[ "$(grep -c exp_avg_sq names)" = 0 ]
+	# each of them matters
+	for x in max_grad_norm_ratio=null optimizer.sigma_factor=null data.instance_filter=null \
+		data.generate_doc_lengths=false optimizer.name=adamw; do
+		train "$@" -o other-$x --$x 2>/dev/null
+		rc=0
+		cmp -s other-$x/latest/model.safetensors whole/latest/model.safetensors || rc=$?
+		[ $rc = 1 ]
+	done
+	fails 3 "needs model.eos_token_id" train -c c.yaml -o x --data.generate_doc_lengths=true
+}
+
+@test "activation_checkpointing changes the result, or saves no memory" {
+	train -c c.yaml -o keep --max_duration=5 --model.n_layers=4
+	train -c c.yaml --model.n_layers=4 -n | jq .bytes.activations >most
+	for r in whole_layer one_in_two three_in_four fine_grained; do
+		train -c c.yaml -o $r --max_duration=5 --model.n_layers=4 --activation_checkpointing=$r
+		cmp keep/log.jsonl $r/log.jsonl
+		cmp keep/latest/model.safetensors $r/latest/model.safetensors
+		train -c c.yaml --model.n_layers=4 --activation_checkpointing=$r -n | jq .bytes.activations >less
+		[ "$(cat less)" -lt "$(cat most)" ]
+	done
+	fails 2 "'most' is none of whole_layer" train -c c.yaml -o x --activation_checkpointing=most
+}
+
+@test "no_pre_train_checkpoint: false leaves no checkpoint of the first weights" {
+	train -c c.yaml -o run --no_pre_train_checkpoint=false
+	[ "$(ls -d run/step*)" = "$(printf 'run/step%08d\n' 0 6 12 18 20)" ]
+	train -c c.yaml -o again --init-from run/step00000000
+	cmp run/latest/model.safetensors again/latest/model.safetensors
+	# a run that was killed right after it goes on
+	mkdir cut
+	cp run/config.json cut
+	cp -r run/step00000000 cut
+	train --resume cut
+	[ "$(run_hash cut)" = "$(run_hash run)" ]
+}
+
 @test "retention keeps other checkpoints than the newest" {
 	train -c c.yaml -o run --save_num_checkpoints_to_keep=2
 	[ "$(ls -d run/step*)" = "$(printf 'run/step%08d\n' 18 20)" ]

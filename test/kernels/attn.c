@@ -60,7 +60,20 @@ static void check_slopes(struct problem *p, double *x, const float *got, size_t 
 	}
 }
 
-static void check(struct kern *k, const struct shape *s)
+/* where documents begin, seen from each place: some of one key, some longer than a block */
+static uint32_t *starts(size_t B, size_t T)
+{
+	uint32_t *first = malloc(B * T * sizeof *first);
+
+	for (size_t b = 0; b < B; b++)
+		for (size_t t = 0; t < T; t++) {
+			int begins = t == 0 || rnd() % (t < 20 ? 3 : 40) == 0;
+			first[b * T + t] = begins ? (uint32_t)t : first[b * T + t - 1];
+		}
+	return first;
+}
+
+static void check(struct kern *k, const struct shape *s, int docs)
 {
 	/* queries and keys packed as a trainer does when the lengths agree, apart otherwise */
 	size_t nq = s->B * s->Tq, nk = s->B * s->Tk, HD = s->H * s->D, KD = s->HKV * s->D;
@@ -72,10 +85,12 @@ static void check(struct kern *k, const struct shape *s)
 	float *o = poison(nq * ldo), *dout = noise(nq * ldo, 1),
 	      *lse = poison(s->B * s->H * s->Tq);
 	struct problem p = {.a = {s->B, s->Tq, s->Tk, s->H, s->HKV, s->D, 1 / sqrtf((float)s->D),
-				mem, kk, vv, ldq, ldk, ldk}};
+				mem, kk, vv, ldq, ldk, ldk, NULL}};
+	uint32_t *first = docs ? starts(s->B, s->Tq) : NULL;
 	double *want = malloc(nq * HD * sizeof *want),
 	       *want_lse = malloc(s->B * s->H * s->Tq * sizeof *want);
 
+	p.a.first = first;
 	k->op->attn_fwd(k, &p.a, o, ldo, lse);
 	k->op->attn_bwd(k, &p.a, dmem, dk, dv, o, dout, ldo, lse);
 	p.q = gather(mem, nq, ldq, HD);
@@ -99,13 +114,14 @@ static void check(struct kern *k, const struct shape *s)
 	check_slopes(&p, p.v, dv, nk, ldk, KD, "dv");
 	k->op->attn_fwd(k, &p.a, o, ldo, NULL);
 	free(mem), free(dmem), free(o), free(dout), free(lse), free(want), free(want_lse);
-	free(p.q), free(p.k), free(p.v), free(p.dout), free(p.o);
+	free(p.q), free(p.k), free(p.v), free(p.dout), free(p.o), free(first);
 }
 
 static void all(struct kern *k)
 {
 	for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-		check(k, &shapes[i]);
+		for (int docs = 0; docs <= (shapes[i].Tq == shapes[i].Tk); docs++)
+			check(k, &shapes[i], docs);
 }
 
 static const struct kern_shape max = {.rows = 200, .T = 150, .H = 4, .HKV = 2, .D = 33};
@@ -186,6 +202,36 @@ static void no_query_sees_later_keys(void **state)
 	each_kern(&max, later);
 }
 
+/* one document is no document: the same bits; and nothing of another document comes in */
+static void documents(struct kern *k)
+{
+	enum { T = 150, D = 16, W = 3 * D, CUT = 77 };
+	float *x = noise(T * W, 1), *o = poison(T * D), *p = poison(T * D);
+	uint32_t *first = calloc(T, sizeof *first);
+	struct kern_attn a = {1, T, T, 1, 1, D, 0.25f, x, x + D, x + 2 * D, W, W, W, NULL};
+
+	k->op->attn_fwd(k, &a, o, D, NULL);
+	a.first = first;
+	k->op->attn_fwd(k, &a, p, D, NULL);
+	assert_memory_equal(o, p, T * D * sizeof *o);
+	for (size_t t = CUT; t < T; t++)
+		first[t] = CUT;
+	k->op->attn_fwd(k, &a, p, D, NULL);
+	assert_memory_equal(o, p, CUT * D * sizeof *o);
+	for (size_t i = 0; i < CUT * W; i++)
+		x[i] = 1e4f * rndf();
+	k->op->attn_fwd(k, &a, o, D, NULL);
+	assert_memory_equal(o + CUT * D, p + CUT * D, (T - CUT) * D * sizeof *o);
+	assert_memory_not_equal(o, p, CUT * D * sizeof *o);
+	free(x), free(o), free(p), free(first);
+}
+
+static void no_query_sees_another_document(void **state)
+{
+	(void)state;
+	each_kern(&max, documents);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +239,7 @@ int main(void)
 	    cmocka_unit_test(large_scores_do_not_overflow),
 	    cmocka_unit_test(a_query_on_a_cached_prefix_gives_the_same_bits),
 	    cmocka_unit_test(no_query_sees_later_keys),
+	    cmocka_unit_test(no_query_sees_another_document),
 	};
 
 	return cmocka_run_group_tests_name("kernels attn", tests, NULL, NULL);

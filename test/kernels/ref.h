@@ -160,8 +160,9 @@ MAYBE void ref_attn(const struct kern_attn *a, const double *q, const double *k,
 		for (size_t h = 0; h < H; h++)
 			for (size_t i = 0; i < Tq; i++) {
 				size_t n = i + Tk - Tq + 1, hk = h / (H / KV);
+				size_t lo = a->first ? a->first[b * Tq + i] : 0;
 				double max = -INFINITY, sum = 0;
-				for (size_t j = 0; j < n; j++) {
+				for (size_t j = lo; j < n; j++) {
 					p[j] = 0;
 					for (size_t d = 0; d < D; d++)
 						p[j] += (double)a->scale *
@@ -169,11 +170,11 @@ MAYBE void ref_attn(const struct kern_attn *a, const double *q, const double *k,
 							k[((b * Tk + j) * KV + hk) * D + d];
 					max = fmax(max, p[j]);
 				}
-				for (size_t j = 0; j < n; j++)
+				for (size_t j = lo; j < n; j++)
 					sum += p[j] = exp(p[j] - max);
 				for (size_t d = 0; d < D; d++) {
 					double s = 0;
-					for (size_t j = 0; j < n; j++)
+					for (size_t j = lo; j < n; j++)
 						s += p[j] * v[((b * Tk + j) * KV + hk) * D + d];
 					o[((b * Tq + i) * H + h) * D + d] = s / sum;
 				}

@@ -358,6 +358,42 @@ static void adamw_follows_its_formula(void **state)
 	each_kern(&(struct kern_shape){0}, adamws);
 }
 
+/* ---- Lion: the same; signs of zero, of tiny and of huge numbers ---- */
+
+static void lions(struct kern *k)
+{
+	enum { N = 1003, STEPS = 5 };
+	struct kern_lion o = {.lr = 3e-2, .beta1 = 0.9, .beta2 = 0.99, .wd = 0.1, .gscale = 0.5};
+	float *w = noise(N, 1), *m = calloc(N, sizeof *m);
+	double *w64 = wide(w, N), *m64 = calloc(N, sizeof *m64);
+
+	for (int s = 0; s < STEPS; s++) {
+		float *g = noise(N, 1);
+		g[0] = 0, g[1] = 1e-38f, g[2] = -1e-38f, g[3] = 3e38f;
+		k->op->lion(k, &o, w, m, g, N);
+		for (size_t i = 0; i < N; i++) {
+			double gi = (double)g[i] * o.gscale;
+			double u = o.beta1 * m64[i] + (1 - o.beta1) * gi;
+			/* where the sum nearly cancels, rounding decides the sign */
+			double near = fabs(u) < 1e-7 * fabs(gi) ? 2 * o.lr : 0;
+			w64[i] *= 1 - o.lr * o.wd;
+			w64[i] -= o.lr * ((u > 0) - (u < 0));
+			m64[i] = o.beta2 * m64[i] + (1 - o.beta2) * gi;
+			NEAR(m[i], m64[i], 1, 1e-6, "m", i);
+			NEAR(w[i], w64[i], 1, 1e-6 + near, "w", i);
+			w64[i] = (double)w[i];
+		}
+		free(g);
+	}
+	free(w), free(m), free(w64), free(m64);
+}
+
+static void lion_follows_its_formula(void **state)
+{
+	(void)state;
+	each_kern(&(struct kern_shape){0}, lions);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -368,6 +404,7 @@ int main(void)
 	    cmocka_unit_test(vector_operations_are_exact),
 	    cmocka_unit_test(sums_equal_fp64),
 	    cmocka_unit_test(adamw_follows_its_formula),
+	    cmocka_unit_test(lion_follows_its_formula),
 	};
 
 	return cmocka_run_group_tests_name("kernels rows", tests, NULL, NULL);

@@ -118,7 +118,8 @@ static void fill(struct world *x)
 	}
 }
 
-static void world_open(struct world *x, const struct golden *o, int threads, int train)
+static void world_open_as(
+    struct world *x, const struct golden *o, int threads, int train, enum net_recompute r)
 {
 	struct arch a = {.family = o->family,
 	    .C = o->C,
@@ -136,7 +137,7 @@ static void world_open(struct world *x, const struct golden *o, int threads, int
 	    .eos_id = -1,
 	    .pad_id = -1,
 	    .bos_id = -1};
-	struct net_plan plan = {.B = B, .T = T, .train = train};
+	struct net_plan plan = {.B = B, .T = T, .train = train, .recompute = r};
 
 	memset(x, 0, sizeof(*x));
 	x->pool = pool_new(threads);
@@ -148,6 +149,11 @@ static void world_open(struct world *x, const struct golden *o, int threads, int
 	x->n = net_new(x->p, x->k, &plan);
 	assert_non_null(x->n);
 	fill(x);
+}
+
+static void world_open(struct world *x, const struct golden *o, int threads, int train)
+{
+	world_open_as(x, o, threads, train, NET_KEEP);
 }
 
 static void world_close(struct world *x)
@@ -364,6 +370,75 @@ static void decoding_differs_from_the_whole(void **state)
 	}
 }
 
+/* Computing activations again changes no bit and takes less memory. */
+static void recomputing_shows(void **state)
+{
+	static const char *const names[] = {"whole_layer", "one_in_two", "one_in_three",
+	    "one_in_four", "one_in_eight", "two_in_three", "three_in_four", "fine_grained"};
+	enum net_recompute r;
+
+	(void)state;
+	for (size_t i = 0; i < N_GOLDENS; i++) {
+		struct world a, b;
+		double loss[2], z[2];
+		world_open(&a, &goldens[i], 1, 1);
+		pass(&a, a.w, a.g, &loss[0], &z[0]);
+		for (size_t k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
+			assert_int_equal(net_recompute_of(names[k], &r), 0);
+			world_open_as(&b, &goldens[i], 2, 1, r);
+			pass(&b, b.w, b.g, &loss[1], &z[1]);
+			assert_true(loss[0] == loss[1] && z[0] == z[1]);
+			assert_memory_equal(a.g, b.g, a.p->n_float * sizeof(float));
+			/* with two layers the other schemes share nothing, or have one alone */
+			if (r == NET_WHOLE_LAYER || r == NET_FINE_GRAINED)
+				assert_true(b.n->bytes < a.n->bytes);
+			assert_true(b.n->bytes <= a.n->bytes);
+			world_close(&b);
+		}
+		world_close(&a);
+	}
+	assert_int_equal(net_recompute_of("half", &r), -1);
+}
+
+/* Attention inside documents: losses and gradients are those of the documents alone, but for the
+ * rounding of rotary angles. */
+static void documents_are_not_apart(void **state)
+{
+	enum { CUT = 4 };
+	struct world a, b;
+	uint32_t first[B * T];
+	double loss, z, want = 0;
+
+	(void)state;
+	world_open(&a, &goldens[0], 1, 1);
+	world_open(&b, &goldens[0], 1, 1);
+	for (size_t i = 0; i < B * T; i++)
+		first[i] = i % T < CUT ? 0 : CUT;
+	a.n->first = first;
+	pass(&a, a.w, a.g, &loss, &z);
+	for (size_t d = 0; d < 2; d++) { /* the documents of all instances, as a batch */
+		size_t from = d ? CUT : 0, n = d ? T - CUT : CUT;
+		uint32_t ids[B * T];
+		int32_t labels[B * T];
+		for (size_t i = 0; i < B * n; i++) {
+			ids[i] = b.ids[i / n * T + from + i % n];
+			labels[i] = b.labels[i / n * T + from + i % n];
+			b.n->g[i] = (float)(1.0 / (double)b.n_label);
+			b.n->gz[i] = (float)(0.01 / (B * T));
+		}
+		net_forward(b.n, b.w, ids, B, n);
+		net_head(b.n, b.w, labels, b.g);
+		for (size_t i = 0; i < B * n; i++)
+			want += (double)b.n->loss[i] / (double)b.n_label;
+		net_backward(b.n, b.w, b.g);
+	}
+	close_to("loss", "documents", loss, want, 1e-6);
+	for (size_t i = 0; i < a.p->n_float; i++)
+		close_to("gradient", "documents", (double)a.g[i], (double)b.g[i], 2e-6);
+	world_close(&a);
+	world_close(&b);
+}
+
 static void bad_activation_is_not_named(void **state)
 {
 	struct world x;
@@ -371,7 +446,7 @@ static void bad_activation_is_not_named(void **state)
 	double loss, z;
 
 	(void)state;
-	world_open(&x, &goldens[0], 1, 1);
+	world_open_as(&x, &goldens[0], 1, 1, NET_ONE_IN_TWO);
 	pass(&x, x.w, NULL, &loss, &z);
 	assert_null(net_first_bad(x.n, &layer));
 	x.w[params_find(x.p, "model.layers.1.mlp.gate_proj.weight")->off] = NAN;
@@ -463,6 +538,8 @@ int main(void)
 	    cmocka_unit_test(threads_or_leftovers_show),
 	    cmocka_unit_test(forward_only_differs),
 	    cmocka_unit_test(decoding_differs_from_the_whole),
+	    cmocka_unit_test(recomputing_shows),
+	    cmocka_unit_test(documents_are_not_apart),
 	    cmocka_unit_test(bad_activation_is_not_named),
 	    cmocka_unit_test(scores_depend_on_company),
 	    cmocka_unit_test(score_takes_bad_ids),

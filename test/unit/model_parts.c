@@ -186,6 +186,43 @@ static void deviation_of_first_weights(void **state)
 	params_free(p);
 }
 
+/* The samples of every scheme have the deviation that params_sigma gives, cut off as it says. */
+static void scheme_draws_another_deviation(void **state)
+{
+	static const struct params_init in[] = {{.scheme = PARAMS_NORMAL, .std = 0.02, .seed = 3},
+	    {.scheme = PARAMS_NORMAL, .std = 0.02, .cutoff = 2, .depth_scaled = 1, .seed = 4},
+	    {.scheme = PARAMS_FAN_IN, .seed = 5}, {.scheme = PARAMS_KAIMING, .seed = 6},
+	    {.scheme = PARAMS_MEGATRON, .std = 0.02, .seed = 7}};
+	struct params *p = some_params(0);
+	struct pool *pool = pool_new(2);
+	float *w = calloc(p->n_float, sizeof(*w));
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(in) / sizeof(in[0]); i++) {
+		params_init(p, w, &in[i], pool);
+		for (size_t q = 0; q < p->n; q++) {
+			const struct param *t = &p->t[q];
+			double cut, sigma = params_sigma(p, t, &in[i], &cut), sq = 0, max = 0;
+			/* what a normal distribution loses when it is cut: 1 - 2 c phi / P */
+			double keep = cut > 0 ? 1 - 2 * cut * exp(-cut * cut / 2) /
+							sqrt(2 * M_PI) / erf(cut / sqrt(2))
+					      : 1;
+			for (size_t k = 0; k < t->n; k++) {
+				double x = (double)w[t->off + k];
+				sq += x * x;
+				max = fmax(max, fabs(x));
+			}
+			double got = sqrt(sq / (double)t->n);
+			assert_true(
+			    fabs(got - sigma * sqrt(keep)) < 5 * sigma / sqrt(2 * (double)t->n));
+			assert_true(cut > 0 ? max <= cut * sigma * 1.0000001 : max > 3 * sigma);
+		}
+	}
+	free(w);
+	pool_free(pool);
+	params_free(p);
+}
+
 static void scheme_has_another_deviation(void **state)
 {
 	static const struct {
@@ -309,6 +346,7 @@ int main(void)
 	    cmocka_unit_test(quantile_is_wrong),
 	    cmocka_unit_test(deviation_of_first_weights),
 	    cmocka_unit_test(scheme_has_another_deviation),
+	    cmocka_unit_test(scheme_draws_another_deviation),
 	    cmocka_unit_test(first_weights_depend_on_more),
 	    cmocka_unit_test(sum_of_microbatches_has_another_order),
 	};
