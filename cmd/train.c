@@ -28,7 +28,9 @@ enum {
 	K_LABELS,
 	K_DUMP,
 	K_COMPARE,
-	K_RTOL
+	K_RTOL,
+	K_ISA,
+	K_SYNC
 };
 
 static const struct opt own[] = {
@@ -44,6 +46,8 @@ static const struct opt own[] = {
     {"labels", K_LABELS, "FILE", "targets of the same shape, -100 = none [the next id]"},
     {"dump", K_DUMP, "LIST", "logits,loss,grads,step1 [logits,loss]"},
     {"compare-logs", K_COMPARE, NULL, "compare two logs or runs: train --compare-logs A B"},
+    {"isa", K_ISA, "NAME", "c, avx2 or avx512: the same bits, for tests [the best]"},
+    {"sync-save", K_SYNC, NULL, "write checkpoints between steps: less memory, more waiting"},
     {"rtol", K_RTOL, "X", "relative difference that --compare-logs accepts [0]"}, {0}};
 
 static const struct prog prog = {"train",
@@ -55,8 +59,8 @@ static const struct prog prog = {"train",
 
 struct args {
 	const char *config, *resume, *init, *mode, *device, *precision, *probe, *ids, *labels,
-	    *dump;
-	int fast, compare;
+	    *dump, *isa;
+	int fast, compare, sync;
 	uint64_t stop_at;
 	double rtol;
 	const char **set; /* --KEY=VALUE without dashes */
@@ -133,6 +137,12 @@ static void take(struct args *a, int key, const char *arg)
 		break;
 	case K_COMPARE:
 		a->compare = 1;
+		break;
+	case K_ISA:
+		a->isa = arg;
+		break;
+	case K_SYNC:
+		a->sync = 1;
 		break;
 	case K_RTOL:
 		a->rtol = opt_f64("--rtol", arg, 0, 1e300);
@@ -280,6 +290,8 @@ static int train(const struct args *a, const struct opts *o)
 	    .threads = o->threads,
 	    .device = a->device,
 	    .fast_reduce = a->fast,
+	    .sync_save = a->sync,
+	    .isa = a->isa,
 	    .stop_at = a->stop_at,
 	    .console = o->quiet ? -1 : o->progress,
 	    .manifest = o->manifest,

@@ -1,11 +1,13 @@
 #include "model/arch.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "base/buf.h"
 #include "base/err.h"
 #include "io/conf.h"
+#include "model/config.h"
 
 static const struct {
 	const char *type, *class;
@@ -194,14 +196,47 @@ int arch_from_json(struct arch *a, const json_t *j, const char *name)
 	return arch_check(a, name);
 }
 
+static int load_json(struct arch *a, const char *path)
+{
+	json_t *j = conf_json(path);
+	int rc = j != NULL ? arch_from_json(a, j, path) : -1;
+
+	json_decref(j);
+	return rc;
+}
+
+/* A checkpoint of OLMo's own: the section model of its config.yaml. */
+static int load_native(struct arch *a, const char *path)
+{
+	json_t *j = conf_load(path), *model = json_object_get(j, "model"), *only;
+	struct config c;
+
+	if (j == NULL)
+		return -1;
+	if (!json_is_object(model)) {
+		json_decref(j);
+		return err_set("%s: no section 'model'", path), -1;
+	}
+	only = json_pack("{s:O}", "model", model);
+	int rc = config_read(&c, only, path);
+	if (rc == 0) {
+		*a = c.arch;
+		config_release(&c);
+		rc = arch_check(a, path);
+	}
+	json_decref(only);
+	json_decref(j);
+	return rc;
+}
+
 int arch_load(struct arch *a, const char *dir)
 {
-	struct buf path = {0};
-	buf_printf(&path, "%s/config.json", dir);
-	json_t *j = conf_json(buf_cstr(&path));
-	int rc = j != NULL ? arch_from_json(a, j, buf_cstr(&path)) : -1;
-	json_decref(j);
-	buf_release(&path);
+	char *json = xasprintf("%s/config.json", dir), *yaml = xasprintf("%s/config.yaml", dir);
+	int native = access(json, F_OK) != 0 && access(yaml, F_OK) == 0;
+	int rc = native ? load_native(a, yaml) : load_json(a, json);
+
+	free(json);
+	free(yaml);
 	return rc;
 }
 

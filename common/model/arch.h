@@ -38,7 +38,8 @@ struct arch {
 	int64_t eos_id, pad_id, bos_id; /* -1 = none */
 };
 
-int arch_load(struct arch *a, const char *dir); /* DIR/config.json */
+/* DIR/config.json; where there is none, the section model of DIR/config.yaml (OLMo's own) */
+int arch_load(struct arch *a, const char *dir);
 int arch_from_json(struct arch *a, const json_t *j, const char *name);
 json_t *arch_json(const struct arch *a);            /* new reference */
 json_t *arch_generation_json(const struct arch *a); /* generation_config.json */

@@ -12,6 +12,7 @@
 #include "io/conf.h"
 #include "io/map.h"
 #include "io/out.h"
+#include "model/torchpt.h"
 
 #define HEADER_MAX 100000000u /* the reference reader's limit */
 
@@ -60,7 +61,10 @@ static uint64_t load_le(const unsigned char *p, size_t width)
 struct shard {
 	char *path;
 	struct map map;
-	json_t *header; /* owns the names */
+	json_t *header;    /* owns the names, but those of .. */
+	struct torchpt pt; /* .. a torch file */
+	char **own;        /* .. and decoded ones */
+	size_t n_own;
 };
 
 struct safetensors {
@@ -199,6 +203,120 @@ static int read_header(struct shard *sh, uint64_t *base)
 	return 0;
 }
 
+/* ---- OLMo's own keys: base64 of a pickled pair (("a", "b"), is it a pickle itself?) -------- */
+
+static size_t from_base64(const char *s, unsigned char *dst)
+{
+	static const char digits[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	size_t n = 0, bits = 0;
+	uint32_t acc = 0;
+
+	for (; *s != 0 && *s != '='; s++) {
+		const char *d = strchr(digits, *s);
+		if (d == NULL)
+			return 0;
+		acc = acc << 6 | (uint32_t)(d - digits);
+		bits += 6;
+		if (bits >= 8) {
+			bits -= 8;
+			dst[n++] = (unsigned char)(acc >> bits);
+		}
+	}
+	return n;
+}
+
+/* The strings of the tuple joined by dots; p is what follows the frame. */
+static int join_key(const unsigned char *p, size_t n, struct buf *key, int *pickled)
+{
+	size_t at = 0, parts = 0;
+	int mark = n > 0 && p[0] == '(';
+
+	at += (size_t)mark;
+	while (at + 2 <= n && p[at] == 0x8c && p[at + 1] > 0 && p[at + 1] <= n - at - 2) {
+		size_t len = p[at + 1];
+		if (memchr(p + at + 2, 0, len) != NULL)
+			return -1;
+		buf_printf(
+		    key, "%s%.*s", parts > 0 ? "." : "", (int)len, (const char *)p + at + 2);
+		at += 2 + len;
+		at += at < n && p[at] == 0x94;
+		parts++;
+	}
+	if (parts == 0 || at >= n || p[at] != (mark ? 't' : 0x84 + parts))
+		return -1;
+	at++;
+	at += at < n && p[at] == 0x94;
+	if (at >= n || (p[at] != 0x88 && p[at] != 0x89))
+		return -1;
+	*pickled = p[at++] == 0x88;
+	if (at >= n || p[at] != 0x86)
+		return -1;
+	at++;
+	at += at < n && p[at] == 0x94;
+	return at + 1 == n && p[at] == '.' ? 0 : -1;
+}
+
+/* The plain name (caller frees), or NULL when name is not of this form. */
+static char *decode_key(const char *name, int *pickled)
+{
+	size_t len = strlen(name);
+	struct buf key = {0};
+	char *plain = NULL;
+
+	if (strncmp(name, "gASV", 4) != 0 || len > 4096)
+		return NULL;
+	unsigned char *p = xmalloc(len + 1);
+	size_t n = from_base64(name, p);
+	if (n > 11 && load_le(p + 3, 8) == n - 11 && join_key(p + 11, n - 11, &key, pickled) == 0)
+		plain = xstrdup(buf_cstr(&key));
+	buf_release(&key);
+	free(p);
+	return plain;
+}
+
+/* Tensors under the names of OLMo's own files get plain ones; other values are not tensors. */
+static size_t decode_keys(struct shard *sh, struct safetensor *t, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		int pickled = 0;
+		char *plain = decode_key(t[i].name, &pickled);
+		if (plain != NULL) {
+			sh->own = xreallocarray(sh->own, sh->n_own + 1, sizeof(*sh->own));
+			sh->own[sh->n_own++] = plain;
+			t[i].name = plain;
+		}
+		if (!pickled)
+			t[kept++] = t[i];
+	}
+	return kept;
+}
+
+/* ---- files -------------------------------------------------------------------------------- */
+
+static int add_torch(struct safetensors *s, struct shard *sh)
+{
+	if (torchpt_read(&sh->pt, sh->map.p, sh->map.len, sh->path) < 0)
+		return -1;
+	s->t = xreallocarray(s->t, s->n + sh->pt.n + 1, sizeof(*s->t));
+	for (size_t i = 0; i < sh->pt.n; i++) {
+		const struct torchpt_tensor *q = &sh->pt.t[i];
+		struct safetensor *t = &s->t[s->n++];
+		*t = (struct safetensor){.name = q->name,
+		    .type = q->type,
+		    .dims = q->dims,
+		    .n = q->n,
+		    .data = sh->map.p + q->offset,
+		    .bytes = q->n * types[q->type].width,
+		    .file = sh->path,
+		    .offset = q->offset};
+		memcpy(t->shape, q->shape, sizeof(t->shape));
+	}
+	return 0;
+}
+
 /* Adds a file's tensors to s. */
 static int add_shard(struct safetensors *s, const char *path)
 {
@@ -213,6 +331,8 @@ static int add_shard(struct safetensors *s, const char *path)
 		return -1;
 	sh->path = xstrdup(path);
 	s->n_shard++;
+	if (torchpt_is(sh->map.p, sh->map.len))
+		return add_torch(s, sh);
 	if (read_header(sh, &base) < 0)
 		return -1;
 	size_t first = s->n;
@@ -225,7 +345,10 @@ static int add_shard(struct safetensors *s, const char *path)
 			return -1;
 		s->n++;
 	}
-	return check_tiling(sh, s->t + first, s->n - first, base);
+	if (check_tiling(sh, s->t + first, s->n - first, base) < 0)
+		return -1;
+	s->n = first + decode_keys(sh, s->t + first, s->n - first);
+	return 0;
 }
 
 static int sort_names(struct safetensors *s, const char *path)
@@ -293,20 +416,25 @@ out:
 
 static int open_dir(struct safetensors *s, const char *dir)
 {
-	struct buf one = {0}, index = {0};
+	struct buf one = {0}, index = {0}, torch = {0};
 	struct stat st;
 	int rc;
 
 	buf_printf(&one, "%s/model.safetensors", dir);
 	buf_printf(&index, "%s/model.safetensors.index.json", dir);
+	buf_printf(&torch, "%s/model.pt", dir);
 	if (stat(buf_cstr(&one), &st) == 0)
 		rc = add_shard(s, one.p) < 0 ? -1 : sort_names(s, one.p);
 	else if (stat(buf_cstr(&index), &st) == 0)
 		rc = open_index(s, dir, index.p);
+	else if (stat(buf_cstr(&torch), &st) == 0)
+		rc = add_shard(s, torch.p) < 0 ? -1 : sort_names(s, torch.p);
 	else
-		rc = (err_set(
-			  "%s: neither model.safetensors nor model.safetensors.index.json", dir),
+		rc = (err_set("%s: neither model.safetensors, model.safetensors.index.json nor "
+			      "model.pt",
+			  dir),
 		    -1);
+	buf_release(&torch);
 	buf_release(&one);
 	buf_release(&index);
 	return rc;
@@ -335,6 +463,10 @@ void safetensors_close(struct safetensors *s)
 		return;
 	for (size_t i = 0; i < s->n_shard; i++) {
 		json_decref(s->shard[i].header);
+		torchpt_release(&s->shard[i].pt);
+		for (size_t k = 0; k < s->shard[i].n_own; k++)
+			free(s->shard[i].own[k]);
+		free(s->shard[i].own);
 		map_close(&s->shard[i].map);
 		free(s->shard[i].path);
 	}

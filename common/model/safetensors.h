@@ -6,8 +6,9 @@
  * Reading is strict: the tensors must cover the data exactly, without overlap and without holes;
  * sizes must fit shapes; the JSON may not name a tensor twice.  Errors name FILE@OFFSET.
  *
- *	struct safetensors *s = safetensors_open(DIR);	a file, or a directory with model.safetensors
- *							or model.safetensors.index.json and its shards
+ *	struct safetensors *s = safetensors_open(DIR);	a file, or a directory with model.safetensors,
+ *							model.safetensors.index.json and its shards,
+ *							or model.pt
  *	const struct safetensor *t = safetensors_find(s, "model.embed_tokens.weight");
  *	safetensors_f32(t, dst);			widens bf16 and fp16, exact; F64 rounds
  *	safetensors_close(s);
@@ -16,6 +17,10 @@
  *	safetensors_declare(w, "a", SAFETENSORS_F32, 2, shape);	all of them, then
  *	safetensors_put(w, data, bytes);			in the order declared, any pieces
  *	safetensors_commit(w, &hash);				frees w in any case
+ *
+ * Also read: files that torch.save wrote (torchpt.h), and OLMo's own safetensors, whose keys are
+ * base64 of a pickled tuple (olmo/safetensors_util.py): tensors have plain names here, values that
+ * are pickles themselves are left out.
  *
  * The file is mapped; memory is the header's.  The writer pads the header with spaces to 64 bytes,
  * so that tensors are aligned, and shows the file under its name only when it is complete.

@@ -15,6 +15,15 @@ void spike_init(struct spike *s, size_t window, double sigma)
 	s->norm = xcalloc(window + 1, sizeof(*s->norm));
 }
 
+void spike_copy(struct spike *dst, const struct spike *s)
+{
+	spike_init(dst, s->window, s->sigma);
+	memcpy(dst->loss, s->loss, s->n * sizeof(*s->loss));
+	memcpy(dst->norm, s->norm, s->n * sizeof(*s->norm));
+	dst->n = s->n;
+	dst->skipped = s->skipped;
+}
+
 void spike_release(struct spike *s)
 {
 	free(s->loss);

@@ -29,6 +29,7 @@ struct spike {
 };
 
 void spike_init(struct spike *s, size_t window, double sigma);
+void spike_copy(struct spike *dst, const struct spike *s);
 void spike_release(struct spike *s);
 int spike_skips(struct spike *s, double loss, double norm);
 json_t *spike_json(const struct spike *s); /* new reference */

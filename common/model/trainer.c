@@ -23,6 +23,7 @@
 #include "model/optim.h"
 #include "model/rundir.h"
 #include "model/runlog.h"
+#include "model/saver.h"
 #include "model/setup.h"
 #include "model/spike.h"
 
@@ -36,6 +37,7 @@ struct trainer {
 	float *w, *m, *v;   /* v NULL: LionW */
 	float *avg, *scale; /* (tensors) of max_grad_norm_ratio, or NULL */
 	struct spike spike;
+	struct saver *saver;
 	struct grads grads;
 	struct ckpt_state at; /* where we are */
 	uint64_t last;        /* the planned end */
@@ -65,7 +67,7 @@ struct trainer *trainer_new(const json_t *config, const char *name, const struct
 		goto fail;
 	t->p = params_new(&t->s.c.arch);
 	t->pool = pool_new(o->threads);
-	t->k = kern_open(o->device, NULL, t->pool);
+	t->k = kern_open(o->device, o->isa, t->pool);
 	if (t->k == NULL)
 		goto fail;
 	t->last = t->s.last;
@@ -80,6 +82,7 @@ void trainer_free(struct trainer *t)
 	if (t == NULL)
 		return;
 	if (t->k != NULL) {
+		saver_free(t->saver);
 		grads_release(&t->grads);
 		float *own[3] = {t->w, t->m, t->v};
 		for (int i = 0; i < 3; i++)
@@ -109,6 +112,16 @@ static struct net_plan plan_of(const struct trainer *t)
 	    .B = t->s.c.micro, .T = t->s.c.arch.T, .train = 1, .recompute = t->s.c.recompute};
 }
 
+/* Arrays that are copied for a checkpoint: none when there is one only, at the end. */
+static size_t copies(const struct trainer *t)
+{
+	const struct config *c = &t->s.c;
+
+	if (t->o.sync_save || c->save_interval == 0 || c->save_interval >= t->last)
+		return 0;
+	return c->optimizer == OPTIM_ADAMW ? 3 : 2;
+}
+
 static void plan_bytes(json_t *j, const char *key, size_t n, size_t *total)
 {
 	json_object_set_new(j, key, json_integer((json_int_t)n));
@@ -126,6 +139,7 @@ json_t *trainer_plan(const struct trainer *t)
 	plan_bytes(b, "exp_avg", one, &total);
 	if (c->optimizer == OPTIM_ADAMW)
 		plan_bytes(b, "exp_avg_sq", one, &total);
+	plan_bytes(b, "checkpoint_copy", one * copies(t), &total);
 	plan_bytes(b, "gradients", one * grads_arrays(n_micro(c), t->o.fast_reduce), &total);
 	plan_bytes(b, "batch", c->batch * c->arch.T * (c->doc_lengths ? 12 : 8), &total);
 	json_object_set_new(b, "total", json_integer((json_int_t)total));
@@ -153,6 +167,9 @@ static int allocate(struct trainer *t)
 		t->v = t->k->op->alloc(t->k, n);
 	if (t->w == NULL || t->m == NULL || (t->v == NULL && c->optimizer == OPTIM_ADAMW) ||
 	    grads_init(&t->grads, t->k, t->p->n_float, n_micro(c), t->o.fast_reduce) < 0)
+		return -1;
+	t->saver = saver_new(t->p, t->k, copies(t));
+	if (t->saver == NULL)
 		return -1;
 	t->net = net_new(t->p, t->k, &plan);
 	if (t->net == NULL)
@@ -485,11 +502,9 @@ static int save(struct trainer *t, int temporary)
 {
 	struct ckpt k = ckpt_of(t);
 
-	if (runlog_sync(&t->log) < 0 || ckpt_save(&k, t->o.run, temporary) < 0)
+	if (runlog_sync(&t->log) < 0)
 		return -1;
-	if (temporary)
-		return 0;
-	return ckpt_retain(t->o.run, t->at.step, t->s.c.keep);
+	return saver_save(t->saver, &k, t->o.run, temporary, t->s.c.keep);
 }
 
 static int is_due(uint64_t step, uint64_t interval)
@@ -519,7 +534,7 @@ static enum trainer_end loop(struct trainer *t)
 		rc = one_step(t);
 		if (rc > 0) {
 			show(t, t->at.step == stop);
-			rc = after_step(t) < 0 ? -1 : 1;
+			rc = after_step(t) < 0 || saver_failed(t->saver) ? -1 : 1;
 		}
 	}
 	if (rc < 0)
@@ -527,6 +542,17 @@ static enum trainer_end loop(struct trainer *t)
 	if (t->at.step < t->last && t->at.step > 0 && save(t, 1) < 0)
 		return TRAINER_FAILED;
 	return t->at.step < stop ? TRAINER_STOPPED : TRAINER_DONE;
+}
+
+/* The error that is there stays the message, whatever becomes of a checkpoint under way. */
+static void keep_message(struct trainer *t)
+{
+	char *why = xstrdup(err_msg());
+
+	if (saver_wait(t->saver) < 0)
+		warn("%s", err_msg());
+	err_set("%s", why);
+	free(why);
 }
 
 enum trainer_end trainer_run(struct trainer *t)
@@ -551,6 +577,10 @@ enum trainer_end trainer_run(struct trainer *t)
 		end = save(t, 0) < 0 ? TRAINER_FAILED : TRAINER_DONE;
 	else
 		end = loop(t);
+	if (end == TRAINER_FAILED && !saver_failed(t->saver))
+		keep_message(t);
+	else if (saver_wait(t->saver) < 0)
+		end = TRAINER_FAILED;
 	if (runlog_close(&t->log) < 0)
 		end = TRAINER_FAILED;
 	if (end == TRAINER_DONE && t->at.step == t->last &&

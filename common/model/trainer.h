@@ -38,6 +38,8 @@ struct trainer_opts {
 	int threads;
 	const char *device;
 	int fast_reduce;
+	int sync_save;        /* checkpoints are written between steps, without a copy */
+	const char *isa;      /* NULL: the best there is */
 	uint64_t stop_at;     /* 0: the planned end */
 	int console;          /* a line a step on stderr: -1 never, 0 on a terminal, 1 always */
 	const char *manifest; /* a second place for the manifest, or NULL */

@@ -72,6 +72,54 @@ run_hash() {
 	done
 }
 
+# The bytes of five steps, on any machine: a change here changes every run, say so in NEWS.md.
+@test "five steps in fp32 end in other bytes than the golden ones, for an isa or a number of threads" {
+	[ "$(sha256sum <a.npy | cut -c-16)" = 31b7db297d0f5ab0 ]
+	for isa in c avx2 avx512; do
+		for j in 1 2 3; do
+			rc=0
+			train -c c.yaml -o $isa$j --isa $isa -j $j --stop-at 5 --evaluators=[] 2>err || rc=$?
+			if [ $rc = 3 ] && grep -q "this machine has no $isa" err; then continue; fi
+			[ $rc = 0 ]
+			[ "$(sha256sum <$isa$j/latest/model.safetensors | cut -c-32)" = 1453d71fc207ed5f896e5ceba256e3e7 ]
+			[ "$(sha256sum <$isa$j/latest/trainer/optimizer.safetensors | cut -c-32)" = 9184164d47ef0ba803afc68df1d9205f ]
+			[ "$(sha256sum <$isa$j/log.jsonl | cut -c-32)" = 371f167ba10ff6fa13dd73e12c22ca8e ]
+		done
+	done
+	fails 3 "unknown instruction set 'sse'" train -c c.yaml -o x --isa sse
+}
+
+@test "checkpoints written by a thread are others, or their copy is not in the plan" {
+	train -c c.yaml -o thread --save_interval=1
+	train -c c.yaml -o sync --save_interval=1 --sync-save
+	[ "$(run_hash thread)" = "$(run_hash sync)" ]
+	n=$(train -c c.yaml -n | jq .parameters)
+	[ "$(train -c c.yaml -n | jq .bytes.checkpoint_copy)" = $((12 * n)) ]
+	[ "$(train -c c.yaml -n --optimizer.name=lionw | jq .bytes.checkpoint_copy)" = $((8 * n)) ]
+	[ "$(train -c c.yaml -n --sync-save | jq .bytes.checkpoint_copy)" = 0 ]
+	[ "$(train -c c.yaml -n --save_interval=null | jq .bytes.checkpoint_copy)" = 0 ]
+}
+
+@test "a full disk damages the checkpoint before, or the message does not name it" {
+	train -c c.yaml -o run --stop-at 6
+	cp -r run/step00000006 kept
+	for how in '' --sync-save; do
+		(
+			trap '' XFSZ
+			ulimit -f 120
+			fails 3 "the checkpoint of step 12 was not written; that of step 6 is whole" \
+				train --resume run $how
+			grep -q 'optimizer.safetensors.*File too large' err
+		)
+		diff -r kept run/step00000006
+		[ "$(readlink run/latest)" = step00000006 ]
+		[ -z "$(find run -name '.*.tmp')" ]
+	done
+	train --resume run
+	train -c c.yaml -o whole
+	[ "$(run_hash run)" = "$(run_hash whole)" ]
+}
+
 @test "kill -9 at any moment changes the result" {
 	train -c c.yaml -o whole --max_duration=60 --model.d_model=64 -j 2
 	want=$(run_hash whole)
