@@ -30,7 +30,8 @@ enum {
 	K_COMPARE,
 	K_RTOL,
 	K_ISA,
-	K_SYNC
+	K_SYNC,
+	K_ENERGY
 };
 
 static const struct opt own[] = {
@@ -46,6 +47,8 @@ static const struct opt own[] = {
     {"labels", K_LABELS, "FILE", "targets of the same shape, -100 = none [the next id]"},
     {"dump", K_DUMP, "LIST", "logits,loss,grads,step1 [logits,loss]"},
     {"compare-logs", K_COMPARE, NULL, "compare two logs or runs: train --compare-logs A B"},
+    {"energy", K_ENERGY, "SOURCE",
+	"auto, none, rapl:DIR or trace:FILE: counters of energy [auto]"},
     {"isa", K_ISA, "NAME", "c, avx2 or avx512: the same bits, for tests [the best]"},
     {"sync-save", K_SYNC, NULL, "write checkpoints between steps: less memory, more waiting"},
     {"rtol", K_RTOL, "X", "relative difference that --compare-logs accepts [0]"}, {0}};
@@ -59,7 +62,7 @@ static const struct prog prog = {"train",
 
 struct args {
 	const char *config, *resume, *init, *mode, *device, *precision, *probe, *ids, *labels,
-	    *dump, *isa;
+	    *dump, *isa, *energy;
 	int fast, compare, sync;
 	uint64_t stop_at;
 	double rtol;
@@ -137,6 +140,9 @@ static void take(struct args *a, int key, const char *arg)
 		break;
 	case K_COMPARE:
 		a->compare = 1;
+		break;
+	case K_ENERGY:
+		a->energy = arg;
 		break;
 	case K_ISA:
 		a->isa = arg;
@@ -292,6 +298,7 @@ static int train(const struct args *a, const struct opts *o)
 	    .fast_reduce = a->fast,
 	    .sync_save = a->sync,
 	    .isa = a->isa,
+	    .energy = a->energy,
 	    .stop_at = a->stop_at,
 	    .console = o->quiet ? -1 : o->progress,
 	    .manifest = o->manifest,

@@ -248,6 +248,10 @@ struct kern_ops {
 	    const float *g, size_t n);
 	void (*lion)(
 	    struct kern *, const struct kern_lion *, float *w, float *m, const float *g, size_t n);
+
+	/* Fused multiply-adds (2 operations each) a second that all threads reach in registers,
+	 * measured for `seconds`: the peak that products are compared with */
+	double (*peak)(struct kern *, double seconds);
 };
 
 struct kern {

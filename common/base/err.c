@@ -26,6 +26,14 @@ static void mark_cut(char *buf, int n)
 		memcpy(buf + MSG_SIZE - 4, "...", 4);
 }
 
+/* What is quoted from a file may hold anything; a message is one line and moves no cursor. */
+static void one_line(char *s)
+{
+	for (; *s != 0; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			*s = ' ';
+}
+
 /* Through a second buffer: the arguments may point into message. */
 static void put_message(const char *tail, const char *fmt, va_list ap)
 {
@@ -36,6 +44,7 @@ static void put_message(const char *tail, const char *fmt, va_list ap)
 	if (tail && n < MSG_SIZE)
 		n += snprintf(tmp + n, sizeof tmp - (size_t)n, ": %s", tail);
 	mark_cut(tmp, n);
+	one_line(tmp);
 	memcpy(message, tmp, sizeof tmp);
 }
 

@@ -29,7 +29,8 @@ extern int verbosity;
 #define ERR_PRINTF(a, b) __attribute__((format(printf, a, b)))
 #define ERR_NORETURN     __attribute__((noreturn)) /* C and C++ */
 
-/* Leave a message (at most 1023 bytes; longer ones are cut with "..."). */
+/* Leave a message (at most 1023 bytes; longer ones are cut with "..."; control characters become
+ * blanks). */
 void err_set(const char *fmt, ...) ERR_PRINTF(1, 2);
 /* The same followed by ": " and strerror(errno). */
 void err_sys(const char *fmt, ...) ERR_PRINTF(1, 2);

@@ -108,6 +108,8 @@ static const struct key {
     {"data.instance_filter.repetition_min_period", USED},
     {"data.instance_filter.repetition_max_count", USED},
     {"data.custom_dataset", "null"},
+    {"energy.pue", USED},
+    {"energy.kg_co2_per_kwh", USED},
     {"restore_dataloader", "true"},
     {"fast_forward_batches", "null"},
     {"evaluators", SECTION},
@@ -586,6 +588,8 @@ static void read_loop(struct config *c, struct reader *r)
 	c->save_indices = flag(r, "save_data_indices", 1);
 	c->console_interval = whole(r, "console_log_interval", 1);
 	c->eval_interval = whole(r, "eval_interval", 1000);
+	c->pue = real(r, "energy.pue", 1.1);
+	c->kg_co2 = real(r, "energy.kg_co2_per_kwh", 0.610);
 	c->precision = text_copy(r, "precision");
 	c->load_path = text_copy(r, "load_path");
 	if (c->micro > c->batch)
@@ -726,7 +730,8 @@ void config_release(struct config *c)
 json_t *config_portable(const json_t *j)
 {
 	static const char *const places[] = {"run_name", "save_folder", "load_path", "evaluators",
-	    "tokenizer", "wandb", "remote_save_folder", "time_limit", "console_log_interval"};
+	    "tokenizer", "wandb", "remote_save_folder", "time_limit", "console_log_interval",
+	    "energy"};
 	json_t *p = json_deep_copy(j), *data = json_object_get(p, "data");
 	const char *order = json_string_value(json_object_get(data, "order"));
 

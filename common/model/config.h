@@ -11,7 +11,8 @@
  * else the message names them.  Any other key is an error that names the nearest known one.
  *
  * Keys of ours: data.order (olmo, feistel, sequential or an order file; default olmo),
- * optimizer.sigma_factor and rolling_interval_length (spike.h), rules (see below).  Absent model keys mean OLMo's released architecture, not the GPT-2
+ * optimizer.sigma_factor and rolling_interval_length (spike.h), energy.pue and
+ * energy.kg_co2_per_kwh (energy.h), rules (see below).  Absent model keys mean OLMo's released architecture, not the GPT-2
  * defaults of the original's ModelConfig.
  */
 #ifndef OLMO_MODEL_CONFIG_H
@@ -88,7 +89,8 @@ struct config {
 	uint64_t eval_interval;
 	struct config_eval *eval;
 	size_t n_eval;
-	char *precision; /* as written, or NULL */
+	double pue, kg_co2; /* of energy.h: energy.pue, energy.kg_co2_per_kwh */
+	char *precision;    /* as written, or NULL */
 };
 
 int config_read(struct config *c, const json_t *j, const char *name);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "io/energy.h"
 #include "kernels/kernels.h"
 #include "model/ckpt.h"
 #include "model/runlog.h"
@@ -84,8 +85,8 @@ void metrics_tensors(struct metrics *m, const struct params *p, struct kern *k, 
 
 /* ---- a step ------------------------------------------------------------------------------ */
 
-int metrics_log(const struct metrics *m, struct runlog *l, const struct config *c,
-    const struct ckpt_state *at, double wall_s)
+int metrics_log(const struct metrics *m, struct runlog *l, const struct params *p,
+    const struct config *c, const struct ckpt_state *at, double wall_s)
 {
 	double tokens = (double)(c->batch * c->arch.T);
 
@@ -112,15 +113,57 @@ int metrics_log(const struct metrics *m, struct runlog *l, const struct config *
 	runlog_num(l, "wall_s", wall_s);
 	runlog_num(l, "throughput/device/tokens_per_second", wall_s > 0 ? tokens / wall_s : 0);
 	runlog_num(l, "throughput/device/batches_per_second", wall_s > 0 ? 1 / wall_s : 0);
+	runlog_num(
+	    l, "gflop_per_second", wall_s > 0 ? metrics_flop(p) * tokens / wall_s * 1e-9 : 0);
+	if (m->joules >= 0) {
+		runlog_num(l, "energy_joules", m->joules);
+		runlog_num(l, "co2_grams", energy_co2_grams(m->joules, c->pue, c->kg_co2));
+	}
 	return runlog_end_timing(l);
 }
 
-void metrics_show(const struct metrics *m, const struct config *c, const struct ckpt_state *at,
-    uint64_t last, double wall_s)
+double metrics_flop(const struct params *p)
+{
+	const struct arch *a = &p->a;
+	double weights = (double)a->V * (double)a->C;
+	double keys = ((double)a->T + 1) / 2;
+
+	for (size_t i = 0; i < p->n; i++)
+		if (param_is_linear(&p->t[i]) && p->t[i].kind != PARAM_HEAD)
+			weights += (double)p->t[i].n;
+	return 3 * (2 * weights + 4 * keys * (double)(a->L * a->H * a->D));
+}
+
+/* "1d 02:03:04" */
+static void put_time(struct buf *b, double s)
+{
+	uint64_t t = (uint64_t)(s + 0.5);
+
+	if (t >= 86400)
+		buf_printf(b, "%" PRIu64 "d ", t / 86400);
+	buf_printf(b, "%02u:%02u:%02u", (unsigned)(t / 3600 % 24), (unsigned)(t / 60 % 60),
+	    (unsigned)(t % 60));
+}
+
+void metrics_show(const struct metrics *m, const struct params *p, const struct config *c,
+    const struct ckpt_state *at, const struct metrics_show *s)
 {
 	double tokens = (double)(c->batch * c->arch.T);
+	double rate = s->wall_s > 0 ? tokens / s->wall_s : 0, flops = rate * metrics_flop(p);
+	struct buf b = {0};
 
-	fprintf(stderr,
-	    "step %" PRIu64 "/%" PRIu64 "  loss %.4f  lr %.3g  grad norm %.3g  %.0f tok/s\n",
-	    at->step, last, m->ce, m->lr, m->grad_norm, wall_s > 0 ? tokens / wall_s : 0);
+	buf_printf(&b,
+	    "step %" PRIu64 "/%" PRIu64
+	    "  loss %.4f  lr %.3g  grad norm %.3g  %.0f tok/s  %.3g GFLOP/s",
+	    at->step, s->last, m->ce, m->lr, m->grad_norm, rate, flops * 1e-9);
+	if (s->peak > 0)
+		buf_printf(&b, "  %.0f %% of peak", 100 * flops / s->peak);
+	if (m->joules >= 0 && s->wall_s > 0)
+		buf_printf(&b, "  %.3g W", m->joules / s->wall_s);
+	if (s->left_s >= 0) {
+		buf_str(&b, "  left ");
+		put_time(&b, s->left_s);
+	}
+	fprintf(stderr, "%s\n", buf_cstr(&b));
+	buf_release(&b);
 }

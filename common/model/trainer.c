@@ -12,6 +12,7 @@
 #include "base/pool.h"
 #include "base/stats.h"
 #include "io/conf.h"
+#include "io/energy.h"
 #include "io/out.h"
 #include "kernels/kernels.h"
 #include "model/ckpt.h"
@@ -48,7 +49,12 @@ struct trainer {
 	struct runlog log;
 	struct metrics met;
 	double started; /* of this step */
-	double shown;   /* when the console was last written */
+	double first_s; /* when the first step of this process began, and which it was */
+	uint64_t first_step;
+	double peak; /* operations a second, 0: not measured */
+	struct energy *energy;
+	double joules; /* read so far */
+	double shown;  /* when the console was last written */
 };
 
 static size_t n_micro(const struct config *c)
@@ -102,6 +108,7 @@ void trainer_free(struct trainer *t)
 	spike_release(&t->spike);
 	free(t->instance);
 	metrics_release(&t->met);
+	energy_close(t->energy);
 	setup_close(&t->s);
 	free(t);
 }
@@ -167,6 +174,9 @@ static int allocate(struct trainer *t)
 		t->v = t->k->op->alloc(t->k, n);
 	if (t->w == NULL || t->m == NULL || (t->v == NULL && c->optimizer == OPTIM_ADAMW) ||
 	    grads_init(&t->grads, t->k, t->p->n_float, n_micro(c), t->o.fast_reduce) < 0)
+		return -1;
+	t->energy = energy_open(t->o.energy != NULL ? t->o.energy : "auto", ENERGY_CPU);
+	if (t->energy == NULL)
 		return -1;
 	t->saver = saver_new(t->p, t->k, copies(t));
 	if (t->saver == NULL)
@@ -404,7 +414,15 @@ static int log_step(struct trainer *t)
 
 	if (runlog_indices(&t->log, t->at.step, t->instance, c->batch) < 0)
 		return -1;
-	return metrics_log(&t->met, &t->log, c, &t->at, os_wall() - t->started);
+	double j;
+	t->met.joules = -1;
+	if (energy_name(t->energy) != NULL) {
+		if (energy_read(t->energy, &j) < 0)
+			return -1;
+		t->met.joules = j - t->joules;
+		t->joules = j;
+	}
+	return metrics_log(&t->met, &t->log, t->p, c, &t->at, os_wall() - t->started);
 }
 
 /* 1: done, 0: given up because of a signal (nothing has changed), -1: error */
@@ -495,7 +513,14 @@ static void show(struct trainer *t, int last)
 	if (!last && t->at.step % every != 0)
 		return;
 	t->shown = now;
-	metrics_show(&t->met, &t->s.c, &t->at, t->last, now - t->started);
+	if (t->peak == 0)
+		t->peak = t->k->op->peak(t->k, 0.02);
+	struct metrics_show s = {.last = t->last,
+	    .wall_s = now - t->started,
+	    .peak = t->peak,
+	    .left_s = (now - t->first_s) / (double)(t->at.step - t->first_step) *
+		      (double)(t->last - t->at.step)};
+	metrics_show(&t->met, t->p, &t->s.c, &t->at, &s);
 }
 
 static int save(struct trainer *t, int temporary)
@@ -530,6 +555,8 @@ static enum trainer_end loop(struct trainer *t)
 	uint64_t stop = t->o.stop_at > 0 && t->o.stop_at < t->last ? t->o.stop_at : t->last;
 	int rc = 1;
 
+	t->first_s = os_wall();
+	t->first_step = t->at.step;
 	while (rc > 0 && t->at.step < stop && !asked_to_stop(t)) {
 		rc = one_step(t);
 		if (rc > 0) {

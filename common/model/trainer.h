@@ -39,6 +39,7 @@ struct trainer_opts {
 	const char *device;
 	int fast_reduce;
 	int sync_save;        /* checkpoints are written between steps, without a copy */
+	const char *energy;   /* spec of energy.h; NULL: auto */
 	const char *isa;      /* NULL: the best there is */
 	uint64_t stop_at;     /* 0: the planned end */
 	int console;          /* a line a step on stderr: -1 never, 0 on a terminal, 1 always */

@@ -19,6 +19,8 @@ enum { CPU_KC = 256, CPU_MC = 168, CPU_NC = 4096, CPU_TILE = 32 };
  * means. */
 enum { CPU_BQ = 64, CPU_BK = 64 };
 
+enum { CPU_PEAK_MAX = 256 }; /* threads that measure the peak */
+
 struct cpu {
 	struct kern k; /* first: the public part */
 	int workers;

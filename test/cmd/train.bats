@@ -89,6 +89,20 @@ run_hash() {
 	fails 3 "unknown instruction set 'sse'" train -c c.yaml -o x --isa sse
 }
 
+@test "the line of a step, energy or CO2 is not shown or logged" {
+	seq 10 2.5 40 >trace
+	train -c c.yaml -o run --stop-at 3 --progress always --energy trace:trace 2>err \
+		--energy.kg_co2_per_kwh=0.5
+	cat err
+	[ "$(grep -cE '^step [123]/20  loss [0-9.]+  lr [0-9.e-]+  grad norm [0-9.e-]+  [0-9]+ tok/s  [0-9.e+-]+ GFLOP/s  [0-9]+ % of peak  [0-9.e+]+ W  left 00:00:[0-9][0-9]$' err)" = 3 ]
+	[ "$(jq .energy_joules run/timing.jsonl | sort -u)" = 2.5 ]
+	jq -e '.co2_grams - 2.5 / 3.6e6 * 1.1 * 500 | . * . < 1e-20' run/timing.jsonl
+	train -c c.yaml -o run2 --stop-at 3 --energy none
+	[ "$(jq 'has("energy_joules") or has("co2_grams")' run2/timing.jsonl | sort -u)" = false ]
+	cmp run/log.jsonl run2/log.jsonl
+	fails 3 "'sun' is none of auto" train -c c.yaml -o x --energy sun
+}
+
 @test "checkpoints written by a thread are others, or their copy is not in the plan" {
 	train -c c.yaml -o thread --save_interval=1
 	train -c c.yaml -o sync --save_interval=1 --sync-save
