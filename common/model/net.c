@@ -304,7 +304,7 @@ static struct kern_attn attn_of(const struct net *n, const float *qkv)
 	    .ldv = W};
 }
 
-static void attend(struct net *n, struct net_layer *y)
+static void attend_all(struct net *n, struct net_layer *y)
 {
 	struct kern_attn at = attn_of(n, y->qkv);
 
@@ -321,7 +321,7 @@ static void rotate_attend(struct net *n, struct net_layer *y, size_t l)
 		return;
 	}
 	n->k->op->rope_fwd(n->k, y->qkv, W, n->rope, n->B, n->T, a->H + a->HKV, a->D, 0);
-	attend(n, y);
+	attend_all(n, y);
 }
 
 /* dqkv before rotation, from datt */
@@ -538,7 +538,7 @@ void net_backward(struct net *n, const float *w, float *grad)
 		if (r == AGAIN_BLOCK)
 			block(n, w, l, 1);
 		else if (r == AGAIN_ATTENTION)
-			attend(n, &n->layer[l]);
+			attend_all(n, &n->layer[l]);
 		if (p->a.family == ARCH_OLMO2)
 			block_post_bwd(n, w, grad, l);
 		else
