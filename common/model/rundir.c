@@ -92,22 +92,34 @@ static int check_foreign(const char *run)
 	return rc;
 }
 
-static int enter(const char *run, const json_t *config, int resume)
+/* 1: the config there is the same, 0: another one, -1 */
+static int same_config(const char *run, const json_t *config)
 {
 	json_t *old = rundir_config(run);
-	int same = old != NULL && json_equal(old, (json_t *)config);
+	int same = old == NULL ? -1 : json_equal(old, (json_t *)config);
 
-	if (old == NULL)
-		return -1;
 	json_decref(old);
-	if (same)
-		return 0;
-	if (!resume)
-		return err_set("%s: holds a run with another config; continue it with --resume, "
-			       "or start "
-			       "over with -f",
-			   run),
-		       -1;
+	return same;
+}
+
+static int enter(const char *run, const json_t *config, int resume)
+{
+	int same = same_config(run, config);
+
+	if (same != 0 || resume)
+		return same < 0 ? -1 : 0;
+	return err_set("%s: holds a run with another config; continue it with --resume, or start "
+		       "over with -f",
+		   run),
+	       -1;
+}
+
+int rundir_accept(const char *run, const json_t *config)
+{
+	int same = same_config(run, config);
+
+	if (same != 0)
+		return same < 0 ? -1 : 0;
 	if (remove_file(run, "manifest.json") < 0)
 		return -1;
 	return write_config(run, config);

@@ -13,11 +13,13 @@
 struct setup;
 
 /*
- * Makes or enters a run.  A directory with another config is refused unless resume (the config is
- * replaced: it has been derived from the one there) or force (everything of the run is removed).
- * resume without a run in it is an error.  Leftovers of killed processes are removed.
+ * Makes or enters a run.  A directory with another config is refused unless resume (the config was
+ * derived from the one there; rundir_accept puts it in place) or force (everything of the run is
+ * removed).  resume without a run in it is an error.  Leftovers of killed processes are removed.
  */
 int rundir_begin(const char *run, const json_t *config, int resume, int force);
+/* The checkpoint fits the config: where it is another one, it replaces that of the run. */
+int rundir_accept(const char *run, const json_t *config);
 /* The config of a run: new reference, or NULL. */
 json_t *rundir_config(const char *run);
 int rundir_is_complete(const char *run);

@@ -594,6 +594,8 @@ enum trainer_end trainer_run(struct trainer *t)
 		    t->o.run, t->at.step, t->last);
 		return TRAINER_FAILED;
 	}
+	if (rundir_accept(t->o.run, t->s.json) < 0)
+		return TRAINER_FAILED;
 	if (t->at.step == t->last && rundir_is_complete(t->o.run))
 		return TRAINER_DONE;
 	if (runlog_open(&t->log, t->o.run, t->at.step, t->s.c.save_indices) < 0)

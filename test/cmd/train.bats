@@ -327,6 +327,14 @@ fails() {
 	train -c c.yaml -o run --seed 2 -f
 	train -c c.yaml -o other --seed 2
 	[ "$(run_hash run)" = "$(run_hash other)" ]
+	# another shape: refused, and the run stays what it was
+	train -c c.yaml -o run5 --stop-at 6
+	fails 3 "describes another model" train --resume run5 --model.n_layers=3
+	fails 3 "describes another model" train --resume run5 --model.weight_tying=true
+	fails 3 "the config ends at 5" train --resume run5 --max_duration=5
+	train --resume run5
+	train -c c.yaml -o run6
+	[ "$(run_hash run5)" = "$(run_hash run6)" ]
 	# other data than the checkpoint's
 	train -c c.yaml -o run3 --stop-at 6
 	head -c 5000 a.npy >b.npy
