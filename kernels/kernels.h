@@ -249,8 +249,8 @@ struct kern_ops {
 	void (*lion)(
 	    struct kern *, const struct kern_lion *, float *w, float *m, const float *g, size_t n);
 
-	/* Fused multiply-adds (2 operations each) a second that all threads reach in registers,
-	 * measured for `seconds`: the peak that products are compared with */
+	/* Operations a second that all threads reach with fused multiply-adds (two operations each)
+	 * in registers, from `seconds` of processor time on each: what products are compared with */
 	double (*peak)(struct kern *, double seconds);
 };
 

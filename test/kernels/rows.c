@@ -394,6 +394,20 @@ static void lion_follows_its_formula(void **state)
 	each_kern(&(struct kern_shape){0}, lions);
 }
 
+/* A core makes no 20 Tflop/s, and none takes a second for a million. */
+static void peaks(struct kern *k)
+{
+	double p = k->op->peak(k, 0.002);
+
+	assert_true(p > 1e6 && p < 2e13);
+}
+
+static void peak_is_no_speed(void **state)
+{
+	(void)state;
+	each_kern(&(struct kern_shape){0}, peaks);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -405,6 +419,7 @@ int main(void)
 	    cmocka_unit_test(sums_equal_fp64),
 	    cmocka_unit_test(adamw_follows_its_formula),
 	    cmocka_unit_test(lion_follows_its_formula),
+	    cmocka_unit_test(peak_is_no_speed),
 	};
 
 	return cmocka_run_group_tests_name("kernels rows", tests, NULL, NULL);

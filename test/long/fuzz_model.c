@@ -204,7 +204,7 @@ static void write_input(const struct buf *b)
 {
 	FILE *f = fopen(input, "wb");
 
-	if (f == NULL || fwrite(b->p, 1, b->len, f) != b->len || fclose(f) != 0)
+	if (f == NULL || (b->len > 0 && fwrite(b->p, 1, b->len, f) != b->len) || fclose(f) != 0)
 		fail_msg("cannot write %s", input);
 }
 

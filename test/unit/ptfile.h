@@ -11,7 +11,7 @@
 static inline void pt_num(struct buf *b, uint64_t v, int width)
 {
 	for (int i = 0; i < width; i++)
-		buf_chr(b, (char)(v >> (8 * i)));
+		buf_chr(b, i < 8 ? (char)(v >> (8 * i)) : 0);
 }
 
 struct pt_entry {
