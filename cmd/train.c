@@ -11,6 +11,7 @@
 #include "io/conf.h"
 #include "model/config.h"
 #include "model/probe.h"
+#include "model/revs.h"
 #include "model/rundir.h"
 #include "model/runlog.h"
 #include "model/trainer.h"
@@ -18,6 +19,7 @@
 enum {
 	K_RESUME = OPT_LONG + 1,
 	K_STOP_AT,
+	K_LIST,
 	K_INIT,
 	K_MODE,
 	K_DEVICE,
@@ -38,6 +40,7 @@ static const struct opt own[] = {
     {"config", 'c', "FILE", "what to train, YAML or JSON with OLMo's field names"},
     {"resume", K_RESUME, "RUN", "continue a run from its newest checkpoint"},
     {"stop-at", K_STOP_AT, "STEP", "stop there, with the state saved"},
+    {"list", K_LIST, "RUN", "print the checkpoints of a run"},
     {"init-from", K_INIT, "DIR", "first weights: a Hugging Face directory"},
     {"mode", K_MODE, "NAME", "pretrain [pretrain]"}, {"device", K_DEVICE, "NAME", "cpu [cpu]"},
     {"precision", K_PRECISION, "NAME", "fp32, or fp64 for --probe [fp32]"},
@@ -57,12 +60,14 @@ static const struct prog prog = {"train",
     "-c CONF -o RUN [--KEY.SUB=VALUE]..\n--resume RUN [--stop-at STEP]\n"
     "-c CONF --init-from HFDIR -o RUN\n"
     "--probe HFDIR --ids FILE [--labels FILE] --dump LIST -o X.safetensors\n"
-    "--compare-logs A B [--rtol X]",
+    "--compare-logs A B [--rtol X]\n"
+    "--list RUN",
     "train a language model", own, 1};
 
 struct args {
 	const char *config, *resume, *init, *mode, *device, *precision, *probe, *ids, *labels,
 	    *dump, *isa, *energy;
+	const char *list;
 	int fast, compare, sync;
 	uint64_t stop_at;
 	double rtol;
@@ -147,6 +152,9 @@ static void take(struct args *a, int key, const char *arg)
 	case K_ISA:
 		a->isa = arg;
 		break;
+	case K_LIST:
+		a->list = arg;
+		break;
 	case K_SYNC:
 		a->sync = 1;
 		break;
@@ -196,6 +204,20 @@ static int compare(const struct args *a, const struct opts *o)
 	if (rc < 0)
 		die_err();
 	return rc > 0 ? EXIT_NO : EXIT_DONE;
+}
+
+/* ---- --list ------------------------------------------------------------------------------ */
+
+static int list(const struct args *a, const struct opts *o)
+{
+	json_t *j = rundir_config(a->list);
+
+	if (o->n_files > 0)
+		die_usage("--list takes one run directory");
+	if (j == NULL || revs_print(a->list, stdout) < 0)
+		die_err();
+	json_decref(j);
+	return EXIT_DONE;
 }
 
 /* ---- --probe ----------------------------------------------------------------------------- */
@@ -341,6 +363,8 @@ int main(int argc, char **argv)
 	check_names(&a);
 	if (a.compare)
 		status = compare(&a, &o);
+	else if (a.list != NULL)
+		status = list(&a, &o);
 	else if (a.probe != NULL)
 		status = probe(&a, &o);
 	else

@@ -16,6 +16,7 @@
 #include "base/os.h"
 #include "io/conf.h"
 #include "io/out.h"
+#include "model/revs.h"
 #include "model/spike.h"
 #include "tok/tokenizer.h"
 
@@ -40,11 +41,6 @@ static int parse_name(const char *s, uint64_t *step)
 	return *end == 0 && errno == 0 ? 0 : -1;
 }
 
-struct steps {
-	uint64_t *v;
-	size_t n;
-};
-
 static int by_value(const void *x, const void *y)
 {
 	const uint64_t *a = x, *b = y;
@@ -52,8 +48,7 @@ static int by_value(const void *x, const void *y)
 	return (*a > *b) - (*a < *b);
 }
 
-/* The checkpoints that are there, ascending. A run directory that is missing has none. */
-static int list_steps(const char *run, struct steps *s)
+int ckpt_steps(const char *run, struct ckpt_steps *s)
 {
 	DIR *d = opendir(run);
 	struct dirent *e;
@@ -76,9 +71,9 @@ static int list_steps(const char *run, struct steps *s)
 
 int ckpt_latest(const char *run, uint64_t *step)
 {
-	struct steps s;
+	struct ckpt_steps s;
 
-	if (list_steps(run, &s) < 0)
+	if (ckpt_steps(run, &s) < 0)
 		return -1;
 	int found = s.n > 0;
 	if (found)
@@ -114,7 +109,7 @@ static char *temp_name(const char *run, uint64_t step, const char *what)
 	return xasprintf("%s/.step%08" PRIu64 "%s.%ld.tmp", run, step, what, (long)getpid());
 }
 
-static int remove_step(const char *run, uint64_t step)
+int ckpt_remove(const char *run, uint64_t step)
 {
 	char *name = ckpt_name(step), *from = xasprintf("%s/%s", run, name);
 	char *to = temp_name(run, step, "-old");
@@ -130,18 +125,20 @@ static int remove_step(const char *run, uint64_t step)
 	return rc;
 }
 
-/* .stepN[-old].PID.tmp of a process that is gone */
+/* .stepN[-old].PID.tmp, .latest.., .checkpoints.tsv.. of a process that is gone */
 static int is_leftover(const char *name)
 {
 	const char *dot;
 	size_t n = strlen(name);
 
-	if (strncmp(name, ".step", 5) != 0 && strncmp(name, ".latest", 7) != 0)
+	if (strncmp(name, ".step", 5) != 0 && strncmp(name, ".latest", 7) != 0 &&
+	    strncmp(name, ".checkpoints.tsv", 16) != 0)
 		return 0;
 	if (n < 5 || strcmp(name + n - 4, ".tmp") != 0)
 		return 0;
-	dot = strchr(name + 1, '.');
-	long pid = dot != NULL ? strtol(dot + 1, NULL, 10) : 0;
+	for (dot = name + n - 4; dot > name && dot[-1] != '.';)
+		dot--;
+	long pid = strtol(dot, NULL, 10);
 	return pid > 0 && (pid == (long)getpid() || !os_pid_alive((pid_t)pid));
 }
 
@@ -166,44 +163,56 @@ int ckpt_clean(const char *run)
 
 int ckpt_remove_all(const char *run)
 {
-	struct steps s;
-	int rc = list_steps(run, &s);
-
-	for (size_t i = 0; rc == 0 && i < s.n; i++)
-		rc = remove_step(run, s.v[i]);
-	free(s.v);
+	struct ckpt_steps s;
 	char *latest = xasprintf("%s/latest", run);
-	if (rc == 0 && unlink(latest) != 0 && errno != ENOENT)
+	int rc = 0;
+
+	/* first, so that it never leads nowhere */
+	if (unlink(latest) != 0 && errno != ENOENT)
 		rc = (err_sys("cannot remove '%s'", latest), -1);
 	free(latest);
+	if (rc < 0 || ckpt_steps(run, &s) < 0)
+		return -1;
+	for (size_t i = 0; rc == 0 && i < s.n; i++)
+		rc = ckpt_remove(run, s.v[i]);
+	free(s.v);
 	return rc;
 }
 
-static int is_temporary(const char *run, uint64_t step)
-{
-	char *path = xasprintf("%s/step%08" PRIu64 "/trainer/temporary", run, step);
-	int yes = access(path, F_OK) == 0;
+/* ---- marks ------------------------------------------------------------------------------- */
 
-	free(path);
-	return yes;
+/* An empty file in trainer/, by kind. */
+static const char *const marks[] = {NULL, "temporary", "ephemeral"};
+
+static char *mark_path(const char *run, uint64_t step, int kind)
+{
+	return xasprintf("%s/step%08" PRIu64 "/trainer/%s", run, step, marks[kind]);
 }
 
-int ckpt_retain(const char *run, uint64_t step, int64_t keep)
+int ckpt_kind(const char *run, uint64_t step)
 {
-	struct steps s;
-	int rc = list_steps(run, &s);
-	int64_t kept = 0;
+	int kind = CKPT_EPHEMERAL;
 
-	if (keep == 0)
-		keep = 1;
-	for (size_t i = s.n; rc == 0 && i-- > 0;) {
-		int temporary = is_temporary(run, s.v[i]);
-		if (temporary ? s.v[i] < step : keep >= 0 && kept >= keep)
-			rc = remove_step(run, s.v[i]);
-		else
-			kept += !temporary;
+	for (; kind > CKPT_DUE; kind--) {
+		char *path = mark_path(run, step, kind);
+		int there = access(path, F_OK) == 0;
+		free(path);
+		if (there)
+			break;
 	}
-	free(s.v);
+	return kind;
+}
+
+static int clear_marks(const char *run, uint64_t step)
+{
+	int rc = 0;
+
+	for (int kind = CKPT_EPHEMERAL; rc == 0 && kind > CKPT_DUE; kind--) {
+		char *path = mark_path(run, step, kind);
+		if (unlink(path) != 0 && errno != ENOENT)
+			rc = (err_sys("cannot remove '%s'", path), -1);
+		free(path);
+	}
 	return rc;
 }
 
@@ -304,7 +313,7 @@ static json_t *averages_json(const struct ckpt *k)
 static json_t *state_json(const struct ckpt *k)
 {
 	const struct ckpt_state *s = &k->state;
-	char *rev = xasprintf("step%" PRIu64 "-tokens%.0fB", s->step, (double)s->tokens / 1e9);
+	char *rev = revs_name(s->step, s->tokens);
 	json_t *j = json_pack("{s:s,s:I,s:I,s:I,s:I,s:s,s:s}", "format", FORMAT, "step",
 	    (json_int_t)s->step, "epoch", (json_int_t)s->epoch, "epoch_instances",
 	    (json_int_t)s->instances, "tokens", (json_int_t)s->tokens, "data", s->data, "revision",
@@ -333,9 +342,10 @@ static int write_tensors(const struct ckpt *k, const char *dir)
 	return rc;
 }
 
-static int write_dir(const struct ckpt *k, const char *dir, int temporary)
+static int write_dir(const struct ckpt *k, const char *dir, int kind)
 {
-	char *trainer = xasprintf("%s/trainer", dir), *mark = xasprintf("%s/temporary", trainer);
+	char *trainer = xasprintf("%s/trainer", dir);
+	char *mark = xasprintf("%s/%s", trainer, kind != CKPT_DUE ? marks[kind] : "");
 	int rc = out_mkdirs(trainer);
 
 	if (rc == 0)
@@ -348,7 +358,7 @@ static int write_dir(const struct ckpt *k, const char *dir, int temporary)
 		rc = write_tensors(k, dir);
 	if (rc == 0)
 		rc = write_json(trainer, "state.json", state_json(k));
-	if (rc == 0 && temporary)
+	if (rc == 0 && kind != CKPT_DUE)
 		rc = out_file(mark, "", 0);
 	if (rc == 0)
 		rc = out_sync_dir(trainer);
@@ -375,24 +385,13 @@ static int point_latest(const char *run, const char *name)
 	return rc;
 }
 
-static int clear_mark(const char *run, uint64_t step)
-{
-	char *path = xasprintf("%s/step%08" PRIu64 "/trainer/temporary", run, step);
-	int rc = 0;
-
-	if (unlink(path) != 0 && errno != ENOENT)
-		rc = (err_sys("cannot remove '%s'", path), -1);
-	free(path);
-	return rc;
-}
-
-static int write_new(const struct ckpt *k, const char *run, const char *final, int temporary)
+static int write_new(const struct ckpt *k, const char *run, const char *final, int kind)
 {
 	char *tmp = temp_name(run, k->state.step, "");
 	int rc = out_mkdirs(tmp);
 
 	if (rc == 0)
-		rc = write_dir(k, tmp, temporary);
+		rc = write_dir(k, tmp, kind);
 	if (rc == 0 && rename(tmp, final) != 0)
 		rc = (err_sys("cannot rename '%s' to '%s'", tmp, final), -1);
 	if (rc == 0)
@@ -409,15 +408,15 @@ static int write_new(const struct ckpt *k, const char *run, const char *final, i
 	return rc;
 }
 
-int ckpt_save(const struct ckpt *k, const char *run, int temporary)
+int ckpt_save(const struct ckpt *k, const char *run, int kind)
 {
 	char *name = ckpt_name(k->state.step), *final = xasprintf("%s/%s", run, name);
 	int rc;
 
 	if (access(final, F_OK) == 0)
-		rc = temporary ? 0 : clear_mark(run, k->state.step);
+		rc = kind != CKPT_DUE ? 0 : clear_marks(run, k->state.step);
 	else
-		rc = write_new(k, run, final, temporary);
+		rc = write_new(k, run, final, kind);
 	if (rc == 0)
 		rc = point_latest(run, name);
 	free(name);
@@ -521,7 +520,7 @@ int ckpt_load(struct ckpt *k, const char *run, uint64_t step)
 	return rc;
 }
 
-static int step_files(
+int ckpt_step_files(
     const char *run, uint64_t step, int (*fn)(void *arg, const char *path), void *arg)
 {
 	static const char *const names[] = {"config.json", "generation_config.json",
@@ -540,11 +539,11 @@ static int step_files(
 
 int ckpt_files(const char *run, int (*fn)(void *arg, const char *path), void *arg)
 {
-	struct steps s;
-	int rc = list_steps(run, &s);
+	struct ckpt_steps s;
+	int rc = ckpt_steps(run, &s);
 
 	for (size_t i = 0; rc == 0 && i < s.n; i++)
-		rc = step_files(run, s.v[i], fn, arg);
+		rc = ckpt_step_files(run, s.v[i], fn, arg);
 	free(s.v);
 	return rc;
 }

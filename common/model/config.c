@@ -122,7 +122,8 @@ static const struct key {
     {"canceled_check_interval", IDLE},
     {"save_interval", USED},
     {"save_interval_unsharded", USED},
-    {"save_interval_ephemeral", "null"},
+    {"save_interval_ephemeral", USED},
+    {"save_keep_interval", USED},
     {"save_num_checkpoints_to_keep", USED},
     {"save_num_unsharded_checkpoints_to_keep", USED},
     {"save_overwrite", IDLE},
@@ -566,19 +567,32 @@ static int64_t keep_count(struct reader *r, const char *path)
 	return json_integer_value(v);
 }
 
-/* A checkpoint here is whole, as OLMo's unsharded ones are; save_interval wins over
- * save_interval_unsharded.  A count of 0 (never save) still leaves the last one. */
+static int divides(uint64_t a, uint64_t b)
+{
+	return a > 0 && b % a == 0;
+}
+
+static void read_saving(struct revs_keep *k, struct reader *r)
+{
+	k->interval = whole(r, "save_interval", 0);
+	k->n = keep_count(r, "save_num_checkpoints_to_keep");
+	k->unsharded = whole(r, "save_interval_unsharded", 0);
+	k->n_unsharded = keep_count(r, "save_num_unsharded_checkpoints_to_keep");
+	k->ephemeral = whole(r, "save_interval_ephemeral", 0);
+	k->forever = whole(r, "save_keep_interval", 0);
+	if (k->forever > 0 && !divides(k->interval, k->forever) &&
+	    !divides(k->unsharded, k->forever))
+		wrong(r, "save_keep_interval",
+		    "a multiple of save_interval or save_interval_unsharded");
+}
+
 static void read_loop(struct config *c, struct reader *r)
 {
-	int un = look(r, "save_interval") == NULL && look(r, "save_interval_unsharded") != NULL;
-
 	read_duration(c, r);
 	c->batch = size(r, "global_train_batch_size", 512);
 	c->micro = size(r, "device_train_microbatch_size", 16);
 	c->stop_at = whole(r, "stop_at", 0);
-	c->save_interval = whole(r, un ? "save_interval_unsharded" : "save_interval", 0);
-	c->keep = keep_count(
-	    r, un ? "save_num_unsharded_checkpoints_to_keep" : "save_num_checkpoints_to_keep");
+	read_saving(&c->keep, r);
 	c->save_first = !flag(r, "no_pre_train_checkpoint", 1);
 	if (!r->bad &&
 	    net_recompute_of(text(r, "activation_checkpointing", "null"), &c->recompute) < 0) {

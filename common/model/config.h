@@ -26,6 +26,7 @@
 #include "model/net.h"
 #include "model/optim.h"
 #include "model/params.h"
+#include "model/revs.h"
 #include "model/schedule.h"
 
 /*
@@ -80,8 +81,7 @@ struct config {
 	double max_tokens;              /* ... of the three */
 	uint64_t stop_at;               /* 0 = none */
 	size_t batch, micro;            /* instances */
-	uint64_t save_interval;         /* 0 = only at the end */
-	int64_t keep;                   /* -1 = all */
+	struct revs_keep keep;          /* save_interval, save_num_checkpoints_to_keep .. */
 	int save_first;                 /* a checkpoint of step 0 */
 	int save_indices;
 	uint64_t console_interval;

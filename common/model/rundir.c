@@ -11,6 +11,7 @@
 #include "io/manifest.h"
 #include "io/out.h"
 #include "model/ckpt.h"
+#include "model/revs.h"
 #include "model/safetensors.h"
 #include "model/setup.h"
 
@@ -57,6 +58,8 @@ static int remove_run(const char *run)
 
 	for (size_t i = 0; rc == 0 && i < sizeof(files) / sizeof(files[0]); i++)
 		rc = remove_file(run, files[i]);
+	if (rc == 0)
+		rc = revs_remove(run);
 	if (rc == 0)
 		rc = ckpt_remove_all(run);
 	return rc == 0 ? remove_file(run, "config.json") : -1;
@@ -134,7 +137,7 @@ int rundir_begin(const char *run, const json_t *config, int resume, int force)
 	if (check_foreign(run) < 0 || ckpt_clean(run) < 0)
 		return -1;
 	if (there && !force)
-		return enter(run, config, resume);
+		return enter(run, config, resume) == 0 ? revs_rebuild(run) : -1;
 	if (out_mkdirs(run) < 0 || (force && remove_run(run) < 0))
 		return -1;
 	return write_config(run, config);
@@ -210,6 +213,8 @@ int rundir_complete(
 		rc = ckpt_files(run, add_output, m);
 	if (rc == 0)
 		rc = add_named(m, run, "config.json", "config");
+	if (rc == 0)
+		rc = add_named(m, run, "checkpoints.tsv", "checkpoints");
 	if (rc == 0)
 		rc = add_named(m, run, "log.jsonl", "log");
 	if (rc == 0)

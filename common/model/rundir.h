@@ -2,7 +2,7 @@
  *
  *	RUN/config.json		the config, overrides applied; written first
  *	RUN/manifest.json	written last, when the planned end is reached
- *	(checkpoints: ckpt.h; log.jsonl and the rest: runlog.h)
+ *	(checkpoints: ckpt.h; their index: revs.h; log.jsonl and the rest: runlog.h)
  */
 #ifndef OLMO_MODEL_RUNDIR_H
 #define OLMO_MODEL_RUNDIR_H

@@ -179,6 +179,82 @@ int runlog_close(struct runlog *l)
 	return rc;
 }
 
+/* ---- finding ----------------------------------------------------------------------------- */
+
+enum { FIND_SCAN = 1 << 16 };
+
+struct scan {
+	FILE *f;
+	char *line;
+	size_t cap, len;
+};
+
+/* The next whole line and its step: 1, or 0 at the end (a line without its end is not one). */
+static int scan_next(struct scan *s, uint64_t *step)
+{
+	ssize_t n = getline(&s->line, &s->cap, s->f);
+
+	if (n <= 0 || s->line[n - 1] != '\n')
+		return 0;
+	s->len = (size_t)n;
+	return step_of(s->line, s->len, step) == 0;
+}
+
+/* A place at which a line begins, all lines before it are of earlier steps, and the first one of
+ * `step` is near: steps ascend. */
+static off_t scan_seek(struct scan *s, uint64_t step, off_t size)
+{
+	off_t lo = 0, hi = size;
+	uint64_t at;
+
+	while (hi - lo > FIND_SCAN) {
+		off_t mid = lo + (hi - lo) / 2;
+		if (fseeko(s->f, mid, SEEK_SET) != 0)
+			return -1;
+		ssize_t skip = getline(&s->line, &s->cap, s->f);
+		off_t begin = skip > 0 ? mid + skip : size;
+		if (begin < hi && scan_next(s, &at) && at < step)
+			lo = begin;
+		else
+			hi = mid;
+	}
+	return fseeko(s->f, lo, SEEK_SET) == 0 ? lo : -1;
+}
+
+static int number_in(const char *line, size_t len, const char *k, double *v)
+{
+	json_t *j = json_loadb(line, len, 0, NULL);
+	const json_t *e = json_object_get(j, k);
+	int found = json_is_number(e);
+
+	if (found)
+		*v = json_number_value(e);
+	json_decref(j);
+	return found;
+}
+
+int runlog_find(const char *run, uint64_t step, const char *k, double *v)
+{
+	char *path = xasprintf("%s/log.jsonl", run);
+	struct scan s = {.f = fopen(path, "r")};
+	struct stat st;
+	uint64_t at;
+	int rc = 0;
+
+	if (s.f == NULL && errno != ENOENT)
+		rc = (err_sys("cannot open '%s'", path), -1);
+	if (s.f != NULL && (fstat(fileno(s.f), &st) != 0 || scan_seek(&s, step, st.st_size) < 0))
+		rc = (err_sys("cannot read '%s'", path), -1);
+	while (s.f != NULL && rc == 0 && scan_next(&s, &at) && at <= step)
+		if (at == step)
+			rc = number_in(s.line, s.len, k, v);
+	if (s.f != NULL)
+		fclose(s.f);
+	free(s.line);
+	free(path);
+	return rc;
+}
+
 /* ---- comparing --------------------------------------------------------------------------- */
 
 /* A log by step: an object whose keys are the steps. Lines of one step are joined. */

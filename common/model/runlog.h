@@ -10,6 +10,8 @@
  *	runlog_sync(&l);			before a checkpoint
  *	runlog_close(&l);
  *
+ *	runlog_find(run, step, "train/CrossEntropyLoss", &x);
+ *
  * runlog_compare() reads two logs for `train --compare-logs`.
  */
 #ifndef OLMO_MODEL_RUNLOG_H
@@ -35,6 +37,10 @@ int runlog_end_timing(struct runlog *l); /* … to timing.jsonl */
 int runlog_indices(struct runlog *l, uint64_t step, const uint64_t *instance, size_t n);
 int runlog_sync(struct runlog *l); /* everything is durable */
 int runlog_close(struct runlog *l);
+
+/* The number that log.jsonl has for a step under a key, by bisection: another thread may be
+ * writing later steps.  1, 0: there is none, -1: error. */
+int runlog_find(const char *run, uint64_t step, const char *key, double *v);
 
 /*
  * Compares the numbers of two logs (log.jsonl, or run directories) at the steps that both have.

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "kernels/kernels.h"
 #include "model/ckpt.h"
+#include "model/revs.h"
 #include "model/spike.h"
 
 struct saver {
@@ -21,8 +22,8 @@ struct saver {
 	/* what is being written */
 	struct ckpt c;
 	char *run;
-	int temporary;
-	int64_t keep;
+	int kind;
+	struct revs_keep keep;
 	pthread_t thread;
 	int running; /* the thread has been started and not joined */
 	pthread_mutex_t lock;
@@ -47,18 +48,6 @@ struct saver *saver_new(const struct params *p, struct kern *k, size_t n_arrays)
 	return s;
 }
 
-static int write_now(
-    const struct ckpt *c, const char *run, int temporary, int64_t keep, uint64_t *last)
-{
-	uint64_t step;
-	int found = ckpt_latest(run, &step);
-
-	*last = found > 0 ? step : UINT64_MAX;
-	if (found < 0 || ckpt_save(c, run, temporary) < 0)
-		return -1;
-	return temporary ? 0 : ckpt_retain(run, c->state.step, keep);
-}
-
 /* The message that is there, and what stays. */
 static void explain(const struct ckpt *c, const char *run, uint64_t last)
 {
@@ -75,21 +64,26 @@ static void explain(const struct ckpt *c, const char *run, uint64_t last)
 	free(why);
 }
 
-static int write_explained(const struct ckpt *c, const char *run, int temporary, int64_t keep)
+static int write_now(
+    const struct ckpt *c, const char *run, int kind, const struct revs_keep *keep)
 {
-	uint64_t last;
+	uint64_t step;
+	int found = ckpt_latest(run, &step);
 
-	if (write_now(c, run, temporary, keep, &last) == 0)
-		return 0;
-	explain(c, run, last);
-	return -1;
+	if (found < 0)
+		return -1;
+	if (ckpt_save(c, run, kind) < 0) {
+		explain(c, run, found > 0 ? step : UINT64_MAX);
+		return -1;
+	}
+	return revs_saved(run, c->state.step, kind, keep);
 }
 
 static void *work(void *arg)
 {
 	struct saver *s = arg;
 
-	if (write_explained(&s->c, s->run, s->temporary, s->keep) == 0)
+	if (write_now(&s->c, s->run, s->kind, &s->keep) == 0)
 		return NULL;
 	pthread_mutex_lock(&s->lock);
 	s->failed = 1;
@@ -154,17 +148,18 @@ static int start(struct saver *s)
 	return 0;
 }
 
-int saver_save(struct saver *s, const struct ckpt *c, const char *run, int temporary, int64_t keep)
+int saver_save(
+    struct saver *s, const struct ckpt *c, const char *run, int kind, const struct revs_keep *keep)
 {
 	if (saver_wait(s) < 0)
 		return -1;
-	if (temporary || s->n == 0)
-		return write_explained(c, run, temporary, keep);
+	if (kind == CKPT_TEMPORARY || s->n == 0)
+		return write_now(c, run, kind, keep);
 	copy_state(s, c);
 	free(s->run);
 	s->run = xstrdup(run);
-	s->temporary = temporary;
-	s->keep = keep;
+	s->kind = kind;
+	s->keep = *keep;
 	return start(s);
 }
 

@@ -22,6 +22,7 @@
 #include "model/metrics.h"
 #include "model/net.h"
 #include "model/optim.h"
+#include "model/revs.h"
 #include "model/rundir.h"
 #include "model/runlog.h"
 #include "model/saver.h"
@@ -124,7 +125,7 @@ static size_t copies(const struct trainer *t)
 {
 	const struct config *c = &t->s.c;
 
-	if (t->o.sync_save || c->save_interval == 0 || c->save_interval >= t->last)
+	if (t->o.sync_save || revs_first(&c->keep) >= t->last)
 		return 0;
 	return c->optimizer == OPTIM_ADAMW ? 3 : 2;
 }
@@ -523,13 +524,13 @@ static void show(struct trainer *t, int last)
 	metrics_show(&t->met, t->p, &t->s.c, &t->at, &s);
 }
 
-static int save(struct trainer *t, int temporary)
+static int save(struct trainer *t, int kind)
 {
 	struct ckpt k = ckpt_of(t);
 
 	if (runlog_sync(&t->log) < 0)
 		return -1;
-	return saver_save(t->saver, &k, t->o.run, temporary, t->s.c.keep);
+	return saver_save(t->saver, &k, t->o.run, kind, &t->s.c.keep);
 }
 
 static int is_due(uint64_t step, uint64_t interval)
@@ -545,9 +546,9 @@ static int after_step(struct trainer *t)
 	if (t->s.n_eval > 0 && (end || is_due(t->at.step, t->s.c.eval_interval)) &&
 	    evaluate(t) < 0)
 		return -1;
-	if (end || is_due(t->at.step, t->s.c.save_interval))
-		return save(t, 0);
-	return 0;
+	if (end || revs_due(&t->s.c.keep, t->at.step))
+		return save(t, CKPT_DUE);
+	return revs_due_ephemeral(&t->s.c.keep, t->at.step) ? save(t, CKPT_EPHEMERAL) : 0;
 }
 
 static enum trainer_end loop(struct trainer *t)
@@ -566,7 +567,7 @@ static enum trainer_end loop(struct trainer *t)
 	}
 	if (rc < 0)
 		return TRAINER_FAILED;
-	if (t->at.step < t->last && t->at.step > 0 && save(t, 1) < 0)
+	if (t->at.step < t->last && t->at.step > 0 && save(t, CKPT_TEMPORARY) < 0)
 		return TRAINER_FAILED;
 	return t->at.step < stop ? TRAINER_STOPPED : TRAINER_DONE;
 }
@@ -600,10 +601,10 @@ enum trainer_end trainer_run(struct trainer *t)
 		return TRAINER_DONE;
 	if (runlog_open(&t->log, t->o.run, t->at.step, t->s.c.save_indices) < 0)
 		return TRAINER_FAILED;
-	if (t->at.step == 0 && t->s.c.save_first && save(t, 0) < 0)
+	if (t->at.step == 0 && t->s.c.save_first && save(t, CKPT_DUE) < 0)
 		end = TRAINER_FAILED;
 	else if (t->at.step == t->last)
-		end = save(t, 0) < 0 ? TRAINER_FAILED : TRAINER_DONE;
+		end = save(t, CKPT_DUE) < 0 ? TRAINER_FAILED : TRAINER_DONE;
 	else
 		end = loop(t);
 	if (end == TRAINER_FAILED && !saver_failed(t->saver))

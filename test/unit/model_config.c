@@ -80,8 +80,10 @@ static void official_config_is_misread(void **state)
 	assert_int_equal(c.max_steps, 739328);
 	assert_int_equal(c.batch, 2048);
 	assert_int_equal(c.micro, 8);
-	assert_int_equal(c.save_interval, 1000);
-	assert_int_equal(c.keep, 9);
+	assert_int_equal(c.keep.interval, 1000);
+	assert_int_equal(c.keep.n, 9);
+	assert_int_equal(c.keep.unsharded, 10000);
+	assert_int_equal(c.keep.n_unsharded, -1);
 	assert_int_equal(c.metrics_interval, 10);
 	assert_int_equal(c.n_path, 2);
 	assert_string_equal(c.paths[1], "y.npy");
