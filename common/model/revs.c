@@ -79,8 +79,7 @@ static int counts(int64_t n, int64_t *seen)
 	return n < 0 || (*seen)++ < (n > 0 ? n : 1);
 }
 
-void revs_choose(
-    struct revs_step *s, size_t n, uint64_t step, int kind, const struct revs_keep *k)
+void revs_choose(struct revs_step *s, size_t n, uint64_t step, int kind, const struct revs_keep *k)
 {
 	int64_t seen = 0, seen_unsharded = 0;
 
@@ -373,7 +372,8 @@ static int is_ours(const char *name, uint64_t *step)
 	unsigned long long n, x;
 	int end = 0;
 
-	if (sscanf(name, "step%llu-tokens%lluB%n", &n, &x, &end) != 2 || end == 0 || name[end] != 0)
+	if (sscanf(name, "step%llu-tokens%lluB%n", &n, &x, &end) != 2 || end == 0 ||
+	    name[end] != 0)
 		return 0;
 	*step = n;
 	return 1;

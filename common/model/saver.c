@@ -64,8 +64,7 @@ static void explain(const struct ckpt *c, const char *run, uint64_t last)
 	free(why);
 }
 
-static int write_now(
-    const struct ckpt *c, const char *run, int kind, const struct revs_keep *keep)
+static int write_now(const struct ckpt *c, const char *run, int kind, const struct revs_keep *keep)
 {
 	uint64_t step;
 	int found = ckpt_latest(run, &step);

@@ -26,8 +26,8 @@ struct saver;
 
 struct saver *saver_new(
     const struct params *p, struct kern *k, size_t n_arrays); /* NULL: memory */
-int saver_save(
-    struct saver *s, const struct ckpt *c, const char *run, int kind, const struct revs_keep *keep);
+int saver_save(struct saver *s, const struct ckpt *c, const char *run, int kind,
+    const struct revs_keep *keep);
 int saver_failed(struct saver *s);
 int saver_wait(struct saver *s);
 void saver_free(struct saver *s); /* waits */

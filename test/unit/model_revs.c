@@ -79,8 +79,7 @@ static void other_checkpoints_stay(void **state)
 	    {{.interval = 3, .n = 2, .n_unsharded = -1}, 10, "9 10 "},
 	    {{.interval = 3, .n = 0, .n_unsharded = -1}, 10, "10 "},
 	    /* the shape of OLMo-1B's run: the newest of one kind, all of the other */
-	    {{.interval = 2, .n = 3, .unsharded = 10, .n_unsharded = -1}, 25,
-		"0 10 20 22 24 25 "},
+	    {{.interval = 2, .n = 3, .unsharded = 10, .n_unsharded = -1}, 25, "0 10 20 22 24 25 "},
 	    {{.interval = 2, .n = -1, .unsharded = 5, .n_unsharded = 1}, 9, "0 2 4 5 6 8 9 "},
 	    {{.interval = 2, .n = 1, .unsharded = 5, .n_unsharded = 2}, 17, "10 15 17 "},
 	    {{.unsharded = 5, .n = -1, .n_unsharded = 2}, 15, "10 15 "},
