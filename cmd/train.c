@@ -10,6 +10,7 @@
 #include "base/pool.h"
 #include "io/conf.h"
 #include "model/config.h"
+#include "model/memplan.h"
 #include "model/probe.h"
 #include "model/revs.h"
 #include "model/rundir.h"
@@ -33,7 +34,9 @@ enum {
 	K_RTOL,
 	K_ISA,
 	K_SYNC,
-	K_ENERGY
+	K_ENERGY,
+	K_WORLD,
+	K_ZERO
 };
 
 static const struct opt own[] = {
@@ -54,7 +57,9 @@ static const struct opt own[] = {
 	"auto, none, rapl:DIR or trace:FILE: counters of energy [auto]"},
     {"isa", K_ISA, "NAME", "c, avx2 or avx512: the same bits, for tests [the best]"},
     {"sync-save", K_SYNC, NULL, "write checkpoints between steps: less memory, more waiting"},
-    {"rtol", K_RTOL, "X", "relative difference that --compare-logs accepts [0]"}, {0}};
+    {"rtol", K_RTOL, "X", "relative difference that --compare-logs accepts [0]"},
+    {"world-size", K_WORLD, "N", "with -n: the memory of one of N ranks, from the config alone"},
+    {"zero", K_ZERO, "STAGE", "with -n: what ranks share, 0 to 3 [the config's fsdp]"}, {0}};
 
 static const struct prog prog = {"train",
     "-c CONF -o RUN [--KEY.SUB=VALUE]..\n--resume RUN [--stop-at STEP]\n"
@@ -71,6 +76,8 @@ struct args {
 	int fast, compare, sync;
 	uint64_t stop_at;
 	double rtol;
+	uint64_t world;   /* 0 = not asked */
+	int zero;         /* -1 = as the config says */
 	const char **set; /* --KEY=VALUE without dashes */
 	size_t n_set;
 };
@@ -160,6 +167,12 @@ static void take(struct args *a, int key, const char *arg)
 		break;
 	case K_RTOL:
 		a->rtol = opt_f64("--rtol", arg, 0, 1e300);
+		break;
+	case K_WORLD:
+		a->world = opt_u64("--world-size", arg, 1, UINT32_MAX);
+		break;
+	case K_ZERO:
+		a->zero = (int)opt_u64("--zero", arg, 0, 3);
 		break;
 	case OPT_DOTTED:
 		a->set = xreallocarray(a->set, a->n_set + 1, sizeof(*a->set));
@@ -286,13 +299,38 @@ static void check_config(const json_t *j, const char *name, const struct args *a
 	config_release(&c);
 }
 
-static int print_plan(const struct trainer *t)
+static void put_json(json_t *j)
 {
-	json_t *j = trainer_plan(t);
-
 	json_dumpf(j, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(j);
+}
+
+static int print_plan(const struct trainer *t)
+{
+	put_json(trainer_plan(t));
+	return EXIT_DONE;
+}
+
+/* The memory of one of many ranks; neither data nor a device need be there. */
+static int rank_plan(const struct args *a, const json_t *config, const char *name)
+{
+	struct memplan m;
+	struct config c;
+
+	if (config_read(&c, config, name) < 0 || memplan_read(&m, config, name) < 0)
+		die_usage("%s", err_msg());
+	if (a->world > 0)
+		m.world = a->world;
+	if (a->zero >= 0)
+		m.zero = a->zero;
+	if (a->precision != NULL)
+		m.bf16 = strcmp(a->precision, "fp32") != 0;
+	json_t *j = memplan_json(&m, &c, name);
+	if (j == NULL)
+		die_usage("%s", err_msg());
+	put_json(j);
+	config_release(&c);
 	return EXIT_DONE;
 }
 
@@ -333,11 +371,18 @@ static int train(const struct args *a, const struct opts *o)
 		die_usage("-c and --resume exclude each other: a run keeps its config");
 	if (a->resume != NULL && (o->out != NULL || a->init != NULL || o->force))
 		die_usage("--resume takes neither -o, --init-from nor -f");
+	if ((a->world > 0 || a->zero >= 0) && !o->dry_run)
+		die_usage("--world-size and --zero need -n: they plan, one rank trains");
 	if (to.run == NULL && !o->dry_run)
 		die_usage("needs -o RUN");
 	if (o->n_files > 0)
 		die_usage("takes no operands: token files are named by data.paths");
 	json_t *j = load_config(a, o);
+	if (a->world > 0 || a->zero >= 0) {
+		int done = rank_plan(a, j, name);
+		json_decref(j);
+		return done;
+	}
 	check_config(j, name, a);
 	struct trainer *t = trainer_new(j, name, &to);
 	if (t == NULL)
@@ -352,7 +397,7 @@ static int train(const struct args *a, const struct opts *o)
 
 int main(int argc, char **argv)
 {
-	struct args a = {.mode = "pretrain", .device = "cpu"};
+	struct args a = {.mode = "pretrain", .device = "cpu", .zero = -1};
 	struct opts o;
 	const char *arg;
 	int key, status;
