@@ -20,6 +20,7 @@ MAKEFLAGS += --no-builtin-rules
 DEMO ?= small
 OUT  ?= demo-$(DEMO)
 J    ?= 2
+NAME ?= demo
 TRAIN_J ?= $J
 ROOT := $(CURDIR)
 BIN  ?= bin
@@ -38,6 +39,11 @@ include $D/$(DEMO).mk
 LANGID_OPTS   ?= --level doc
 DEDUP_DOC     ?= --by document
 DEDUP_PARA    ?= --by paragraph --min-words 8
+DEDUP_URL     ?= --by url --missing skip
+# Which parts are sought twice (url, doc, para), and in which sources (DEDUP_SOURCES_para …).
+DEDUP_KINDS   ?= doc para
+dedup_opts     = $(DEDUP_$(patsubst doc,DOC,$(patsubst para,PARA,$(patsubst url,URL,$1))))
+dedup_sources  = $(or $(DEDUP_SOURCES_$1),$(SOURCES))
 DECONTAM_OPTS ?= --method paragraph --min-words 13
 SPECIALS      := <|endoftext|> <|padding|> |||EMAIL_ADDRESS||| |||PHONE_NUMBER||| |||IP_ADDRESS|||
 SEED          ?= 6198
@@ -46,22 +52,25 @@ PALOMA_OPTS   ?= --split val
 LANGID_MODEL  ?=
 from           = $(or $(FROM_$1),text)
 heldout        = $(or $(HELDOUT_$1),$(HELDOUT))
+shards         = $(or $(SHARDS_$1),$(SHARDS))
+# A tokenizer.json of another maker, instead of one of this run's text.
+TOKENIZER     ?=
 
 -include $(OUT)/.opts/more.mk
 OPTS_split    := $(foreach s,$(SOURCES),$(call heldout,$s))
 OPTS_langid   := $(LANGID_OPTS)
 OPTS_lid      := $(LANGID_MODEL) $(LID_TRAIN)
 OPTS_quality  := $(foreach s,$(SOURCES),$(QUALITY_$s))
-OPTS_dedup    := $(DEDUP_DOC) / $(DEDUP_PARA)
+OPTS_dedup    := $(foreach k,$(DEDUP_KINDS),$(call dedup_opts,$k) /)
 OPTS_decontam := $(DECONTAM_OPTS)
-OPTS_vocab    := $(VOCAB)
+OPTS_vocab    := $(or $(TOKENIZER),$(VOCAB))
 OPTS_weights  := $(WEIGHTS) $(MIX_TOKENS)
 OPTS_order    := $(SEQ_LEN) $(SEED)
 OPTS_train    := $(TRAIN_OPTS)
 OPTS_paloma   := $(PALOMA_OPTS)
 $(shell mkdir -p $(OUT)/.opts)
 $(foreach s,split langid lid quality dedup decontam vocab weights order train paloma,$(shell \
-	f=$(OUT)/.opts/$s; [ "$$(cat $$f 2>/dev/null)" = '$(OPTS_$s)' ] || \
+	f=$(OUT)/.opts/$s; [ -e $$f ] && [ "$$(cat $$f 2>/dev/null)" = '$(OPTS_$s)' ] || \
 	printf '%s' '$(OPTS_$s)' >$$f))
 opts = $(OUT)/.opts/$1
 
@@ -71,28 +80,28 @@ stats = --stats stats/$1.json
 
 .PHONY: demo
 demo: $(OUT)/report.txt
-	@echo "demo: done: $(OUT)/report.html (as text: $(OUT)/report.txt)"
+	@echo "$(NAME): done: $(OUT)/report.html (as text: $(OUT)/report.txt)"
 
 # --- raw text ------------------------------------------------------------------------------------
 $(OUT)/raw/lid.txt:
 	$(call say,raw,$(RAW_SAYS))
 	@mkdir -p $(OUT)/stats && $(RAW)
-$(foreach s,$(SOURCES),$(foreach n,$(SHARDS),$(OUT)/raw/$s.$n.list)): $(OUT)/raw/lid.txt ;
+$(foreach s,$(SOURCES),$(foreach n,$(call shards,$s),$(OUT)/raw/$s.$n.list)): $(OUT)/raw/lid.txt ;
 
 $(OUT)/conf/split.%.yaml: $D/split.yaml $(call opts,split)
 	@mkdir -p $(@D)
 	@sed 's/@HELDOUT@/$(call heldout,$*)/' $< >$@.tmp && mv $@.tmp $@
-MIX_CONF   ?= $(DEMO).mix.yaml
-TRAIN_CONF ?= $(DEMO).train.yaml
-$(OUT)/conf/mix.yaml: $D/$(MIX_CONF)
-$(OUT)/conf/train.yaml: $D/$(TRAIN_CONF)
+MIX_CONF   ?= $D/$(DEMO).mix.yaml
+TRAIN_CONF ?= $D/$(DEMO).train.yaml
+$(OUT)/conf/mix.yaml: $(MIX_CONF)
+$(OUT)/conf/train.yaml: $(TRAIN_CONF)
 $(OUT)/conf/mix.yaml $(OUT)/conf/train.yaml:
 	@mkdir -p $(@D)
 	@cp $< $@.tmp && mv $@.tmp $@
 
 # --- documents; a part of each source, by the hash of the id, is held out for evaluation ---------
 # What is held out is judged by the same rules of language and quality as what is trained on.
-read = dolma-docs --from $(call from,$1) --source $1 --license '$(or $(LICENSE_$1),various)' \
+read ?= dolma-docs --from $(call from,$1) --source $1 --license '$(or $(LICENSE_$1),various)' \
 	--base raw/$1 --files-from raw/$1.$2.list --seal
 include $(ROOT)/pipelines/ablate.mk
 define docs_rule
@@ -120,7 +129,7 @@ $(OUT)/eval/data/$1/val/$2.jsonl.gz.manifest.json: $(OUT)/raw/$1.$2.list \
 DOCS    += documents/$1/$2.jsonl.zst
 HELD    += eval/data/$1/val/$2.jsonl.gz
 endef
-$(foreach s,$(SOURCES),$(foreach n,$(SHARDS),$(eval $(call docs_rule,$s,$n))))
+$(foreach s,$(SOURCES),$(foreach n,$(call shards,$s),$(eval $(call docs_rule,$s,$n))))
 manifests = $(patsubst %,$(OUT)/%.manifest.json,$1)
 
 # --- attributes ----------------------------------------------------------------------------------
@@ -153,13 +162,13 @@ $(OUT)/attributes/decontam/$1/$2.jsonl.zst.manifest.json: \
 	$$(call say,decontam,$1/$2)
 	@cd $(OUT) && decontam $$(HELD:%=-e %) $(DECONTAM_OPTS) --mark --name contaminated -j $J \
 		--attributes decontam $(call stats,decontam.$1-$2) documents/$1/$2.jsonl.zst
-ATTRS += $(SETS:%=attributes/%/$1/$2.jsonl.zst)
+ATTRS += $(patsubst %,attributes/%/$1/$2.jsonl.zst,$(filter-out dup_%,$(SETS)))
 endef
 
 # Deduplication over shards: keys of each, held-out text first; merged; each shard marked.
 define dedup_rule
 $(OUT)/keys/$1.$2.$3.keys.manifest.json: $(OUT)/$4.manifest.json $(call opts,dedup)
-	@cd $(OUT) && mkdir -p keys && dolma-dedup $$(DEDUP_$(if $(filter doc,$1),DOC,PARA)) -j $J \
+	@cd $(OUT) && mkdir -p keys && dolma-dedup $$(call dedup_opts,$1) -j $J \
 		$(call stats,dedup.$1.$2-$3) --keys-out keys/$1.$2.$3.keys $4
 KEYS_$1 += keys/$1.$2.$3.keys
 endef
@@ -167,23 +176,24 @@ define mark_rule
 $(OUT)/attributes/dup_$1/$2/$3.jsonl.zst.manifest.json: \
     $(OUT)/documents/$2/$3.jsonl.zst.manifest.json $(OUT)/keys/$1.all.manifest.json
 	$$(call say,dedup,$1 $2/$3)
-	@cd $(OUT) && dolma-dedup $$(DEDUP_$(if $(filter doc,$1),DOC,PARA)) --name dup_$1 \
+	@cd $(OUT) && dolma-dedup $$(call dedup_opts,$1) --name dup_$1 \
 		--keys keys/$1.all -j $J --attributes dup_$1 $(call stats,dedup.$1.mark-$2-$3) \
 		documents/$2/$3.jsonl.zst
+ATTRS += $(if $(filter dup_%,$(SETS)),attributes/dup_$1/$2/$3.jsonl.zst)
 endef
-each = $(foreach s,$(SOURCES),$(foreach n,$(SHARDS),$(eval $(call $1,$s,$n))))
+each = $(foreach s,$(SOURCES),$(foreach n,$(call shards,$s),$(eval $(call $1,$s,$n))))
 $(call each,attr_rule)
-$(foreach k,doc para,\
-  $(foreach s,$(SOURCES),$(foreach n,$(SHARDS),\
+$(foreach k,$(DEDUP_KINDS),\
+  $(foreach s,$(call dedup_sources,$k),$(foreach n,$(call shards,$s),\
     $(eval $(call dedup_rule,$k,held-$s,$n,eval/data/$s/val/$n.jsonl.gz))))\
-  $(foreach s,$(SOURCES),$(foreach n,$(SHARDS),\
+  $(foreach s,$(call dedup_sources,$k),$(foreach n,$(call shards,$s),\
     $(eval $(call dedup_rule,$k,$s,$n,documents/$s/$n.jsonl.zst))\
     $(eval $(call mark_rule,$k,$s,$n)))))
 define merge_rule
 $(OUT)/keys/$1.all.manifest.json: $(call manifests,$(KEYS_$1))
 	@cd $(OUT) && dolma-dedup --merge $(call stats,dedup.$1.merge) -o keys/$1.all $(KEYS_$1)
 endef
-$(foreach k,doc para,$(eval $(call merge_rule,$k)))
+$(foreach k,$(DEDUP_KINDS),$(eval $(call merge_rule,$k)))
 
 # --- the mix -------------------------------------------------------------------------------------
 $(OUT)/mix/manifest.json: $(OUT)/$(MIX_YAML) $(call manifests,$(DOCS)) $(call manifests,$(ATTRS))
@@ -193,11 +203,17 @@ $(OUT)/mix/manifest.json: $(OUT)/$(MIX_YAML) $(call manifests,$(DOCS)) $(call ma
 		$(call stats,mix.all) -o mix
 
 # --- tokens --------------------------------------------------------------------------------------
+# One of another maker comes without a manifest.
+tokenizer := $(OUT)/tokenizer.json$(if $(TOKENIZER),,.manifest.json)
+ifneq ($(TOKENIZER),)
+$(OUT)/tokenizer.json: $(TOKENIZER) $(call opts,vocab)
+	 $< $@.tmp && mv $@.tmp $@
+endif
 $(OUT)/tokenizer.json.manifest.json: $(OUT)/mix/manifest.json $(call opts,vocab)
 	$(call say,tokenize,vocabulary of $(VOCAB))
 	@cd $(OUT) && tokenize --train --vocab-size $(VOCAB) $(SPECIALS:%=--special '%') -j $J \
 		$(call stats,tokenize.vocabulary) -o tokenizer.json mix/*.jsonl.gz
-$(OUT)/tokens/%-0000.tok.manifest.json: $(OUT)/tokenizer.json.manifest.json
+$(OUT)/tokens/%-0000.tok.manifest.json: $(tokenizer) $(OUT)/mix/manifest.json
 	$(call say,tokenize,$*)
 	@cd $(OUT) && mkdir -p tokens && tokenize -t tokenizer.json -j $J $(call stats,tokenize.$*) \
 		-o tokens/$*-0000.tok mix/$*-*.jsonl.gz && tokcat --verify tokens/$*-0000.tok
@@ -216,7 +232,7 @@ $(OUT)/order/epoch1.order.manifest.json: $(call manifests,$(TRAIN_TOK)) $(call o
 # --- training and evaluation ---------------------------------------------------------------------
 # Exit 75 means: stopped on request, state saved, run me again.
 $(OUT)/run/manifest.json: $(OUT)/order/epoch1.order.manifest.json $(OUT)/conf/train.yaml \
-    $(call opts,train)
+    $(call opts,train) $(TRAIN_NEEDS)
 	$(call say,train,$(TRAIN_OPTS))
 	@cd $(OUT) && if [ -e run/latest ] && cmp -s conf/train.yaml run.conf && \
 		cmp -s .opts/train run.opts && cmp -s order/epoch1.order.manifest.json run.order; then \
@@ -242,18 +258,19 @@ $(OUT)/eval/compress.tsv: $(call manifests,$(HELD))
 $(OUT)/eval/tasks/heldout.validation.jsonl: $(call manifests,$(HELD)) $D/cloze.sh
 	$(call say,catwalk,questions from held-out text)
 	@mkdir -p $(@D) && sh $D/cloze.sh $(OUT)/eval/data 700 >$@.tmp && mv $@.tmp $@
-$(OUT)/untrained/manifest.json: $(OUT)/order/epoch1.order.manifest.json $(OUT)/conf/train.yaml
+$(OUT)/untrained/manifest.json: $(OUT)/order/epoch1.order.manifest.json $(OUT)/conf/train.yaml \
+    $(TRAIN_NEEDS)
 	@cd $(OUT) && rm -rf untrained && train -q -c conf/train.yaml -o untrained --max_duration=0 \
 		-j $(TRAIN_J) --progress never $(call stats,train.untrained)
-$(OUT)/eval/catwalk-init/metrics.json: MODEL := untrained/latest
-$(OUT)/eval/catwalk/metrics.json: MODEL := run/latest
+$(OUT)/eval/catwalk-init/metrics.json: ASKED := untrained/latest
+$(OUT)/eval/catwalk/metrics.json: ASKED := run/latest
 $(OUT)/eval/catwalk/metrics.json: $(OUT)/run/manifest.json
 $(OUT)/eval/catwalk-init/metrics.json: $(OUT)/untrained/manifest.json
 $(OUT)/eval/catwalk/metrics.json $(OUT)/eval/catwalk-init/metrics.json: \
     $(OUT)/eval/tasks/heldout.validation.jsonl
-	$(call say,catwalk,$(MODEL))
-	@cd $(OUT) && catwalk -m $(MODEL) -t jsonl:heldout --data eval/tasks -j $J -f \
-		$(call stats,catwalk.$(patsubst %/,%,$(dir $(MODEL)))) -o $(patsubst $(OUT)/%/metrics.json,%,$@)
+	$(call say,catwalk,$(ASKED))
+	@cd $(OUT) && catwalk -m $(ASKED) -t jsonl:heldout --data eval/tasks -j $J -f \
+		$(call stats,catwalk.$(patsubst %/,%,$(dir $(ASKED)))) -o $(patsubst $(OUT)/%/metrics.json,%,$@)
 $(OUT)/eval/prompts.jsonl: $(call manifests,$(HELD)) $D/prompts.sh
 	@sh $D/prompts.sh $(OUT)/eval/data >$@.tmp && mv $@.tmp $@
 $(OUT)/eval/samples.jsonl: $(OUT)/run/manifest.json $(OUT)/eval/prompts.jsonl

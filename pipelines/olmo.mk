@@ -1,22 +1,40 @@
-# olmo.mk: the recipes of OLMo-1B and OLMo-7B.  PLAN=1 prints a table, PLAN=tsv the same as TSV.
+# olmo.mk: the paper's recipes.
 #
-#	make olmo-1b|olmo-7b PLAN=1 [GPUS=N] [OUT=DIR]     OUT: into DIR/plan.txt or plan.tsv as well
-R    := pipelines/olmo
-GPUS ?= 8
-OLMO_OUT := $(if $(filter command environment,$(word 1,$(origin OUT))),$(OUT))
-PLAN_IN = $R/speeds.tsv $R/sources.tsv $R/stages.tsv $R/$*.yaml
-format  = $(if $(filter tsv,$(PLAN)),tsv,text)
-plan    = LC_ALL=C awk -v model=$* -v gpus=$(GPUS) -v format=$(format) -f $R/plan.awk $(PLAN_IN)
+#	make olmo-1b|olmo-7b PLAN=1|tsv		what it would take: nothing is run
+#	make olmo-1b|olmo-7b SCALE=1e-6		the recipe, shrunk, on the text of a demo  [DEMO=tiny|small]
+#	make olmo-1b|olmo-7b DATA=DIR		the recipe  [LANGID_MODEL=F TOKENIZER=F PALOMA=DIR TASKS=DIR]
+#
+# The stages are those of demo.mk; recipe.mk, mix.yaml and the models' configurations say how.
 
-.PHONY: olmo-1b olmo-7b
-olmo-1b olmo-7b: olmo-%:
-ifeq ($(filter 1 tsv,$(PLAN)),)
-	@echo "$@: only the plan can be made: say PLAN=1 or PLAN=tsv" >&2; \
-	echo "$@: a run needs shards of Dolma and train on GPUs, and train has the CPU only" >&2; exit 1
-else ifeq ($(OLMO_OUT),)
-	@$(plan)
+OLMO    := pipelines/olmo
+MODEL   ?= olmo-1b
+PLAN    ?=
+SCALE   ?=
+DATA    ?=
+TEXT    ?= tiny
+OUT     ?= $(MODEL)
+BIN     ?= bin
+SOURCES := $(shell awk -F'\t' '/^[a-z]/ && n++ { print $$1 }' $(OLMO)/sources.tsv)
+recipe   = $(MAKE) --no-print-directory -f pipelines/demo.mk DEMO=../olmo/recipe MODEL=$(MODEL) \
+	TEXT=$(TEXT) SCALE=$(SCALE) DATA=$(DATA) OUT=$(OUT) NAME=$(MODEL)
+lacking  = $(strip $(if $(LANGID_MODEL),,LANGID_MODEL=lid.176.bin) \
+	$(if $(SCALE)$(TOKENIZER),,TOKENIZER=gpt-neox-olmo-dolma-v1_5.json) \
+	$(foreach s,$(SOURCES),$(if $(wildcard $(DATA)/documents/$s/*.gz),,$(DATA)/documents/$s/*.gz)))
+
+.PHONY: run
+ifneq ($(PLAN),)
+run:
+	@PATH=$(abspath $(BIN)):$$PATH sh $(OLMO)/plan.sh $(OLMO) $(MODEL) $(PLAN) $(OUT)
+else ifneq ($(DATA),)
+run:
+	$(if $(lacking),@echo "$(MODEL): DATA=$(DATA) needs $(lacking) too" >&2; exit 2,@$(recipe))
+else ifneq ($(SCALE),)
+run:
+	@sh $(OLMO)/scale.sh $(OLMO)/$(MODEL).yaml $(SCALE) >/dev/null
+	@$(recipe)
 else
-	@mkdir -p '$(OLMO_OUT)' && $(plan) >'$(OLMO_OUT)/plan.tmp' && \
-	mv '$(OLMO_OUT)/plan.tmp' '$(OLMO_OUT)/plan.$(if $(filter tsv,$(PLAN)),tsv,txt)' && \
-	cat '$(OLMO_OUT)'/plan.$(if $(filter tsv,$(PLAN)),tsv,txt)
+run:
+	@echo "$(MODEL): needs DATA=DIR with raw Dolma documents (DIR/documents/SOURCE/*.gz of $(SOURCES))," \
+		"LANGID_MODEL=lid.176.bin and TOKENIZER=gpt-neox-olmo-dolma-v1_5.json;" \
+		"or PLAN=1 to see what it takes, or SCALE=1e-6 to run it shrunk on demo text" >&2; exit 2
 endif

@@ -2,7 +2,7 @@
 HELDOUT_dict  ?= 0.003
 HELDOUT_man   ?= 0.006
 HELDOUT_code  ?= 0.003
-MIX_CONF      := small.mix.yaml
+MIX_CONF      := $D/small.mix.yaml
 STEPS         ?= 12000
 MIX_TOKENS    ?= 50000001
 include $D/small.mk
