@@ -207,7 +207,7 @@ $(OUT)/mix/manifest.json: $(OUT)/$(MIX_YAML) $(call manifests,$(DOCS)) $(call ma
 tokenizer := $(OUT)/tokenizer.json$(if $(TOKENIZER),,.manifest.json)
 ifneq ($(TOKENIZER),)
 $(OUT)/tokenizer.json: $(TOKENIZER) $(call opts,vocab)
-	 $< $@.tmp && mv $@.tmp $@
+	@cp $< $@.tmp && mv $@.tmp $@
 endif
 $(OUT)/tokenizer.json.manifest.json: $(OUT)/mix/manifest.json $(call opts,vocab)
 	$(call say,tokenize,vocabulary of $(VOCAB))

@@ -6,7 +6,8 @@ BATS_LONG := $(sort $(wildcard test/long/*.bats))
 PROVE     := CMOCKA_MESSAGE_OUTPUT=TAP OLMO_BIN=$(abspath $O/bin) OLMO_TEST=$(abspath $O/test) \
 	     LC_ALL=C prove --norc -j2 -e test/lib/run-tap
 
-.PHONY: help deps check check-unit check-long conformance bench lint format clean demo ablate audit
+.PHONY: help deps check check-unit check-long conformance bench lint format clean demo ablate audit \
+	olmo-1b olmo-7b
 help:
 	@sed -n 's/^## //p' pipelines/targets.mk pipelines/install.mk
 
@@ -34,6 +35,13 @@ ablate: $(if $(STAGE)$(RECIPE),all)
 		sh pipelines/ablate.sh
 audit: all
 	@$(BIN)/olmo audit $(OUT)
+
+## make olmo-1b       the paper's recipe, olmo-7b the other: PLAN=1 prints what it takes, SCALE=1e-6
+##                    runs it shrunk on a demo's text, DATA=DIR at full size  [OUT=DIR] [DEMO=tiny|small]
+# DEMO and OUT have other defaults here than for the demo.
+olmo-1b olmo-7b: all
+	@$(MAKE) --no-print-directory -f pipelines/olmo.mk MODEL=$@ OUT=$(if $(filter file,$(origin OUT)),$@,$(OUT)) \
+		TEXT=$(if $(filter file,$(origin DEMO)),tiny,$(DEMO))
 
 ## make check         all tests that need no network and no other data (< 3 minutes)
 check: all $(call ctests_of,$(CTESTS) $(CREF))
@@ -74,8 +82,5 @@ format:
 ## make clean         remove build/ and bin/
 clean:
 	rm -rf $(B) $(BIN)
-
-## make olmo-1b       what the recipe of OLMo-1B takes, or olmo-7b  PLAN=1|tsv [GPUS=N] [OUT=DIR]
-include pipelines/olmo.mk
 
 include pipelines/install.mk

@@ -5,7 +5,6 @@ R        := $(ROOT)/pipelines/olmo
 NAME     := $(MODEL)
 SOURCES  := $(shell awk -F'\t' '/^[a-z]/ && n++ { print $$1 }' $R/sources.tsv)
 MIX_CONF := $R/mix.yaml
-HELDOUT  ?= 0.005
 .DEFAULT_GOAL := demo
 
 # --- rules (the thresholds stand in mix.yaml) ----------------------------------------------------
@@ -26,6 +25,13 @@ RAW_SAYS := $(DATA)
 RAW       = sh $R/raw-data.sh $(abspath $(DATA)) $(OUT) $(SOURCES)
 number    = $(shell ls $(DATA)/documents/$1/*.gz 2>/dev/null | awk '{ printf "%04d ", NR - 1 }')
 $(foreach s,$(SOURCES),$(eval SHARDS_$s := $(call number,$s)))
+# About a million tokens of each source are held out; more of the little that a scaled run has.
+ifneq ($(SCALE),)
+HELDOUT  ?= 0.06
+else
+held_of   = $(shell awk -F'\t' '$$1 == "$1" { printf "%.3g", 1e6 / ($$6 * 1e9) }' $R/sources.tsv)
+$(foreach s,$(SOURCES),$(eval HELDOUT_$s ?= $(or $(HELDOUT),$(call held_of,$s))))
+endif
 read      = dolma-mix -q -c conf/split.$1.yaml --stream all --seal raw/$1/$2.jsonl.gz
 else
 RAW_SAYS := text of the $(TEXT) demo in place of each source
@@ -45,6 +51,11 @@ FROM_wikipedia := html
 LID_TRAIN     ?= -dim 16 -minn 2 -maxn 4 -bucket 50000 -minCount 5 -lr 0.5 -epoch 2
 endif
 endif
+
+# Other text in the same place: from the beginning.
+$(shell mkdir -p $(OUT)/.opts; f=$(OUT)/.opts/raw; [ "$$(cat $$f 2>/dev/null)" = '$(TEXT) $(DATA)' ] || \
+	printf '%s' '$(TEXT) $(DATA)' >$$f)
+$(OUT)/raw/lid.txt: $(OUT)/.opts/raw
 
 # --- the model -----------------------------------------------------------------------------------
 EVAL       ?= compress.tsv catwalk-init/metrics.json catwalk/metrics.json samples.jsonl
