@@ -1,6 +1,6 @@
 # olmo.mk: the paper's recipes.
 #
-#	make olmo-1b|olmo-7b PLAN=1|tsv		what it would take: nothing is run
+#	make olmo-1b|olmo-7b PLAN=1|tsv		what it would take: nothing is run  [GPU=a100|h100 GPUS=N]
 #	make olmo-1b|olmo-7b SCALE=1e-6		the recipe, shrunk, on the text of a demo  [DEMO=tiny|small]
 #	make olmo-1b|olmo-7b DATA=DIR		the recipe  [LANGID_MODEL=F TOKENIZER=F PALOMA=DIR TASKS=DIR]
 #
@@ -13,6 +13,8 @@ SCALE   ?=
 DATA    ?=
 TEXT    ?= tiny
 OUT     ?= $(MODEL)
+# OUT was given: the plan is kept there.
+KEEP    ?=
 BIN     ?= bin
 SOURCES := $(shell awk -F'\t' '/^[a-z]/ && n++ { print $$1 }' $(OLMO)/sources.tsv)
 recipe   = $(MAKE) --no-print-directory -f pipelines/demo.mk DEMO=../olmo/recipe MODEL=$(MODEL) \
@@ -23,8 +25,14 @@ lacking  = $(strip $(if $(LANGID_MODEL),,LANGID_MODEL=lid.176.bin) \
 
 .PHONY: run
 ifneq ($(PLAN),)
+plan    := $(OUT)/plan.$(if $(filter tsv,$(PLAN)),tsv,txt)
 run:
-	@PATH=$(abspath $(BIN)):$$PATH sh $(OLMO)/plan.sh $(OLMO) $(MODEL) $(PLAN) $(OUT)
+	@export PATH=$(abspath $(BIN)):$$PATH && if [ -n '$(KEEP)' ]; then \
+		mkdir -p $(OUT) && sh $(OLMO)/plan.sh $(OLMO) $(MODEL) $(PLAN) >$(plan).tmp && \
+		mv $(plan).tmp $(plan) && cat $(plan); \
+	else \
+		sh $(OLMO)/plan.sh $(OLMO) $(MODEL) $(PLAN); \
+	fi
 else ifneq ($(DATA),)
 run:
 	$(if $(lacking),@echo "$(MODEL): DATA=$(DATA) needs $(lacking) too" >&2; exit 2,@$(recipe))

@@ -1,8 +1,8 @@
 #!/bin/sh
-# plan.sh DIR MODEL tsv|1 OUT: what a recipe would take, on standard output.  Nothing is run but train -n.
+# plan.sh DIR MODEL tsv|1: what a recipe would take, on standard output.  Nothing is run but train -n.
 #
 # DIR holds sources.tsv (what is trained on), keep.tsv (what the rules leave), speeds.tsv (what the hours
-# are reckoned with) and MODEL.yaml.  Environment: GPU=a100|h100 and WORLD (GPUs; 64).
+# are reckoned with) and MODEL.yaml.  Environment: GPU=a100|h100 and GPUS (their number, 64).
 #
 # tsv: stage, source, command, in_bytes, out_bytes, memory_bytes (of one process, or of one GPU),
 # core_hours, gpu_hours, basis (rows of speeds.tsv), state (built, or what is not built yet); "-" is
@@ -11,8 +11,8 @@
 # sees all raw documents: rules act in the mix.
 set -eu
 export LC_ALL=C
-dir=$1 model=$2 form=$3 out=$4
-gpu=${GPU:-a100} world=${WORLD:-64}
+dir=$1 model=$2 form=$3
+gpu=${GPU:-a100} world=${GPUS:-64}
 conf=$dir/$model.yaml
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
@@ -191,7 +191,7 @@ if [ "$form" = tsv ]; then
 	exit
 fi
 read -r data trained steps inst flop <"$tmp/facts"
-echo "$model: the plan for $out; nothing is run"
+echo "$model: the plan; nothing is run"
 echo
 echo "Data ($dir/sources.tsv: Table 2 of the paper)"
 awk -F'\t' '/^#/ { next }

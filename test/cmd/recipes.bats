@@ -63,6 +63,9 @@ rank() {
 	grep -q '^Training: 476837 steps, 1999999336448 tokens of 2667900000000 = 0.75 passes' text
 	recipe olmo-1b PLAN=1 | grep -q '^Training: 739328 steps, 3100966387712 tokens .*7.866e+09 FLOP a token'
 	[ ! -e out ]
+	recipe olmo-7b PLAN=tsv KEEP=1 >again
+	cmp plan again
+	cmp plan out/plan.tsv
 }
 
 # A unit: bf16 weights 2, fp32 gradients 4, fp32 weights and two moments 12 bytes a parameter.

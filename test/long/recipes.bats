@@ -15,7 +15,7 @@ last_loss() { jq -s '[.[]."train/CrossEntropyLoss" | values] | last' "$1/run/log
 	[ "$(jq .step a/run/latest/trainer/state.json)" = 739 ]
 	awk -v l="$(last_loss a)" 'BEGIN { exit !(l < 4) }'
 	# evaluation in the loop: ten times, six sets
-	[ "$(grep -c '"eval/v3-small-dolma_wiki-validation/CrossEntropyLoss"' a/run/log.jsonl)" = 9 ]
+	[ "$(grep -c '"eval/v3-small-dolma_wiki-validation/CrossEntropyLoss"' a/run/log.jsonl)" = 10 ]
 	# the mixture has Table 2's proportions, to a document
 	zcat a/tokens/mixture.tok.docs.csv.gz | awk -F, '
 		{ n = split($4, p, "/"); sub(/-[0-9]+\.jsonl.*$/, "", p[n]); t[p[n]] += $2 - $1; all += $2 - $1 }
