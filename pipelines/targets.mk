@@ -41,7 +41,7 @@ audit: all
 # DEMO and OUT have other defaults here than for the demo.
 olmo-1b olmo-7b: all
 	@$(MAKE) --no-print-directory -f pipelines/olmo.mk MODEL=$@ OUT=$(if $(filter file,$(origin OUT)),$@,$(OUT)) \
-		KEEP=$(filter-out file,$(origin OUT)) TEXT=$(if $(filter file,$(origin DEMO)),tiny,$(DEMO))
+		KEEP=$(if $(filter file,$(origin OUT)),,1) TEXT=$(if $(filter file,$(origin DEMO)),tiny,$(DEMO))
 
 ## make check         all tests that need no network and no other data (< 3 minutes)
 check: all $(call ctests_of,$(CTESTS) $(CREF))
