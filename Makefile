@@ -37,6 +37,8 @@ ALLC   := -std=c11 $(CFLAGS) $(CPPF) $(FPF) $(WARN) $(WARNC) $(SANF_$(SAN)) -pth
 ALLCXX := -std=c++17 $(CFLAGS) $(CPPF) $(FPF) -Wall -Wextra $(SANF_$(SAN)) -pthread
 ISA_avx2   := -mavx2 -mfma -mbmi2
 ISA_avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mbmi2
+ISA_avx512bf16 := $(ISA_avx512) -mavx512bf16
+ISA_amx    := $(ISA_avx512bf16) -mamx-tile -mamx-bf16
 
 # One folder of objects for each set of flags, so that SAN=asan does not mix with the rest.
 O := $(B)/$(shell printf '%s' '$(CC) $(CXX) $(ALLC) $(ALLCXX) $(LDFLAGS)' | cksum | cut -d' ' -f1)
@@ -103,8 +105,7 @@ $O/%.o: %.c
 	@mkdir -p $(@D)
 	$(if $V,,@echo "  CC    $<";)$(CC) $(ALLC) $(if $(filter common/doc/%,$*),$(CPP_doc)) \
 		$(if $(SAN),$(if $(filter kernels/cpu/ops_%,$*),-O0)) \
-		$(if $(filter %_avx2,$*),$(ISA_avx2)) \
-		$(if $(filter %_avx512,$*),$(ISA_avx512)) -MMD -MP -c -o $@ $<
+		$(foreach i,avx2 avx512 avx512bf16 amx,$(if $(filter %_$i,$*),$(ISA_$i))) -MMD -MP -c -o $@ $<
 
 $O/%.o: %.cpp
 	@mkdir -p $(@D)

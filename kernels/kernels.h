@@ -33,8 +33,20 @@
  *    contract (-ffp-contract=off), and every fused multiply-add is written as one.
  * NaN and infinities pass through as in IEEE arithmetic (a NaN's payload is not specified).
  *
- * Everything is fp32 (sums of vectors in fp64). Another precision will be another table behind
- * the same struct: callers go through k->op alone.
+ * Everything is fp32 (sums of vectors in fp64).
+ *
+ * bf16. A kern opened as "bf16" differs in `gemm`, and so in the three products of `head`; all
+ * memory stays fp32. Operands are rounded to bf16 on their way into the product (to nearest even,
+ * denormals to zero), sums are fp32, C0 and C are not rounded: what autocast does, without its
+ * rounding of results. The arithmetic is that of the instruction TDPBF16PS on tiles of 32 k. For
+ * each step s = 0, 1, .. of 32 k (elements beyond K are zero):
+ *	even = fma(a[k], b[k], even)	k = 32s, 32s+2, .. 32s+30, from even = +0
+ *	odd  = fma(a[k], b[k], odd)	k = 32s+1, 32s+3, .. 32s+31, from odd = +0
+ *	c    = c + (even + odd)		from c = 0 or C0
+ * each operation rounded to nearest even in fp32, denormal operands taken as zero and results
+ * that are denormal after rounding given as zero (of their sign). The bits are equal for plain C,
+ * AVX2, AVX-512, VDPBF16PS and AMX, for any number of threads and any number of rows, like those
+ * of fp32.
  */
 #ifndef KERNELS_KERNELS_H
 #define KERNELS_KERNELS_H
@@ -147,7 +159,8 @@ struct kern_minmax {
 
 struct kern_ops {
 	const char *device; /* "cpu" */
-	const char *isa;    /* "c", "avx2", "avx512" */
+	const char *isa;    /* "c", "avx2", "avx512"; of bf16 also "avx512bf16", "amx" */
+	const char *precision; /* "fp32", "bf16" */
 
 	/* ---- memory of the device ---- */
 	void *(*alloc)(struct kern *, size_t bytes); /* zeroed, 64-byte aligned; NULL + message */
@@ -264,6 +277,9 @@ struct kern {
 /* device "cpu". isa: NULL or "" = the best this machine has, else "c", "avx2", "avx512"; asking
  * for one that the machine lacks is an error. pool may be NULL: one thread. */
 struct kern *kern_open(const char *device, const char *isa, struct pool *pool);
+/* The same for a precision: "fp32", which is kern_open, or "bf16". */
+struct kern *kern_open_as(
+    const char *precision, const char *device, const char *isa, struct pool *pool);
 void kern_close(struct kern *);
 
 /* Bytes of scratch that calls within *max need (for the memory plan), and its allocation.
@@ -271,7 +287,7 @@ void kern_close(struct kern *);
 size_t kern_scratch(const struct kern *, const struct kern_shape *max);
 int kern_reserve(struct kern *, const struct kern_shape *max);
 
-/* The isa names this machine can run, best first, NULL-terminated. */
-const char *const *kern_isas(void);
+/* The isa names this machine can run in a precision, best first, NULL-terminated. */
+const char *const *kern_isas(const char *precision);
 
 #endif

@@ -2,12 +2,15 @@
  * cpu.h - what the files of the CPU device share; users see kernels/kernels.h
  *
  * The operations are written once, over the vectors of vec_*.h, in the .inc files; ops_c.c,
- * ops_avx2.c and ops_avx512.c compile them for one instruction set each and export a table.
+ * ops_avx2.c and ops_avx512.c compile them for one instruction set each and export a table. The
+ * products in bf16 are apart, in bf16*: they go with the table of the widest vectors.
  */
 #ifndef KERNELS_CPU_H
 #define KERNELS_CPU_H
 
 #include "kernels/kernels.h"
+
+struct cpu_bf16;
 
 /* Products are cut into blocks of KC (k) x MC (rows of A, a worker's L2) x NC (columns of B,
  * shared). MC is a multiple of every tile height, NC of every tile width. No value shows in the
@@ -23,6 +26,8 @@ enum { CPU_PEAK_MAX = 256 }; /* threads that measure the peak */
 
 struct cpu {
 	struct kern k; /* first: the public part */
+	struct kern_ops ops; /* k.op: one of the tables below, for bf16 with its products */
+	const struct cpu_bf16 *bf16; /* NULL: fp32 */
 	int workers;
 	float *packb; /* (NC + CPU_TILE) x KC, shared by the workers */
 	float *packa; /* for each worker (MC + CPU_TILE) x KC */

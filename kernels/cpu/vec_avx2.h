@@ -188,6 +188,10 @@ VINL nv nv_set1(float f)
 {
 	return _mm256_set1_ps(f);
 }
+VINL nv nv_add(nv x, nv y)
+{
+	return _mm256_add_ps(x, y);
+}
 VINL nv nv_fma(nv x, nv y, nv z)
 {
 	return _mm256_fmadd_ps(x, y, z);

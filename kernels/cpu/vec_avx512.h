@@ -163,6 +163,10 @@ VINL nv nv_set1(float f)
 {
 	return _mm512_set1_ps(f);
 }
+VINL nv nv_add(nv x, nv y)
+{
+	return _mm512_add_ps(x, y);
+}
 VINL nv nv_fma(nv x, nv y, nv z)
 {
 	return _mm512_fmadd_ps(x, y, z);

@@ -2,7 +2,7 @@
 /*
  * gemm - products at the shapes of a trainer, as a share of the FMA peak measured here
  *
- *	gemm [-i ISA] [-t THREADS] [-s SECONDS]
+ *	gemm [-p fp32|bf16] [-i ISA] [-t THREADS] [-s SECONDS]
  *
  * Peak: independent fused multiply-adds in registers, on as many threads, in this same run. Each
  * rate is the best of repeated calls within SECONDS (default 0.15) by the wall clock; "cpu" is
@@ -140,18 +140,18 @@ static float *noise(struct kern *k, size_t n)
 	return p;
 }
 
-static void run(const char *isa, int threads, double seconds)
+static void run(const char *precision, const char *isa, int threads, double seconds)
 {
 	static const char *names[] = {"NT", "NN", "TN"};
 	struct pool *pool = pool_new(threads);
-	struct kern *k = kern_open("cpu", isa, pool);
+	struct kern *k = kern_open_as(precision, "cpu", isa, pool);
 	struct rate top;
 
 	if (!k)
 		die_err();
-	chains = !strcmp(k->op->isa, "avx512") ? chains_avx512 : chains_avx2;
+	chains = strstr(kern_isas("fp32")[0], "avx512") ? chains_avx512 : chains_avx2;
 	top = peak(pool, threads, 4 * seconds);
-	printf("%s, %d thread%s: FMA peak %.1f GFLOP/s (cpu %.1f)\n", k->op->isa, threads,
+	printf("%s, %s, %d thread%s: FMA peak %.1f GFLOP/s (cpu %.1f)\n", precision, k->op->isa, threads,
 	    threads > 1 ? "s" : "", top.wall, top.cpu);
 	printf("%-16s %6s %6s %6s  form  GFLOP/s  %%peak     cpu  %%peak\n", "shape", "tokens",
 	    "out", "in");
@@ -177,24 +177,26 @@ static void run(const char *isa, int threads, double seconds)
 
 int main(int argc, char **argv)
 {
-	const char *isa = NULL;
+	const char *isa = NULL, *precision = "fp32";
 	int threads = 0, c;
 	double seconds = 0.15;
 
-	while ((c = getopt(argc, argv, "i:t:s:")) != -1) {
+	while ((c = getopt(argc, argv, "p:i:t:s:")) != -1) {
 		if (c == 'i')
 			isa = optarg;
+		else if (c == 'p')
+			precision = optarg;
 		else if (c == 't')
 			threads = atoi(optarg);
 		else if (c == 's')
 			seconds = atof(optarg);
 		else
-			die_usage("gemm [-i ISA] [-t THREADS] [-s SECONDS]");
+			die_usage("gemm [-p fp32|bf16] [-i ISA] [-t THREADS] [-s SECONDS]");
 	}
 	for (int t = 1; t <= 2; t++)
 		if (!threads || threads == t)
-			run(isa, t, seconds);
+			run(precision, isa, t, seconds);
 	if (threads > 2)
-		run(isa, threads, seconds);
+		run(precision, isa, threads, seconds);
 	return 0;
 }

@@ -90,7 +90,7 @@ MAYBE void near_(
 /* every isa of this machine, with pools of 1 and 3 threads, reserved for the shape */
 MAYBE void each_kern(const struct kern_shape *max, void (*fn)(struct kern *))
 {
-	for (const char *const *isa = kern_isas(); *isa; isa++)
+	for (const char *const *isa = kern_isas("fp32"); *isa; isa++)
 		for (int threads = 1; threads <= 3; threads += 2) {
 			struct pool *pool = pool_new(threads);
 			struct kern *k = kern_open("cpu", *isa, pool);

@@ -1,0 +1,15 @@
+/* bf16_avx2.c - products in bf16 with the fused multiply-adds of AVX2 */
+#if defined(__x86_64__)
+#include "kernels/cpu/vec_avx2.h"
+
+#include "kernels/cpu/bf16_mxcsr.h"
+
+#define FMA16(a, b, c) nv_fma(a, b, c)
+#define ADD16(a, b)    nv_add(a, b)
+
+#include "kernels/cpu/bf16_fma.inc"
+#else
+#include "kernels/cpu/bf16.h"
+
+const struct cpu_bf16 *const cpu_bf16_avx2 = NULL;
+#endif
