@@ -46,7 +46,8 @@ static const struct opt own[] = {
     {"list", K_LIST, "RUN", "print the checkpoints of a run"},
     {"init-from", K_INIT, "DIR", "first weights: a Hugging Face directory"},
     {"mode", K_MODE, "NAME", "pretrain [pretrain]"}, {"device", K_DEVICE, "NAME", "cpu [cpu]"},
-    {"precision", K_PRECISION, "NAME", "fp32, or fp64 for --probe [fp32]"},
+    {"precision", K_PRECISION, "NAME",
+	"fp32, bf16, or fp64 for --probe [the config's, else fp32]"},
     {"reduce", K_REDUCE, "NAME", "sum of microbatches: canonical or fast [canonical]"},
     {"probe", K_PROBE, "DIR", "write what the model in DIR computes for --ids"},
     {"ids", K_IDS, "FILE", "one JSON array of ids a line, equal lengths"},
@@ -181,17 +182,22 @@ static void take(struct args *a, int key, const char *arg)
 	}
 }
 
+static int precision_is(const struct args *a, const char *name)
+{
+	return a->precision != NULL && strcmp(a->precision, name) == 0;
+}
+
 /* What the interface names and this build does not have is refused, never replaced. */
 static void check_names(const struct args *a)
 {
 	if (strcmp(a->device, "cpu") != 0)
 		die_usage("--device %s: not available, only cpu", a->device);
-	int fp64 = a->precision != NULL && strcmp(a->precision, "fp64") == 0;
+	int fp64 = precision_is(a, "fp64");
 
-	if (a->precision != NULL && strcmp(a->precision, "fp32") != 0 &&
+	if (a->precision != NULL && !precision_is(a, "fp32") && !precision_is(a, "bf16") &&
 	    !(fp64 && a->probe != NULL))
-		die_usage("--precision %s: not available on device cpu, only fp32%s", a->precision,
-		    fp64 ? " (fp64 is for --probe)" : "");
+		die_usage("--precision %s: not available on device cpu, only fp32 and bf16%s",
+		    a->precision, fp64 ? " (fp64 is for --probe)" : "");
 	if (strcmp(a->mode, "pretrain") != 0)
 		die_usage("--mode %s: not available, only pretrain", a->mode);
 }
@@ -266,7 +272,8 @@ static int probe(const struct args *a, const struct opts *o)
 	if (config_read(&c, j, a->config != NULL ? a->config : "(command line)") < 0)
 		die_usage("%s", err_msg());
 	p.config = &c;
-	p.fp64 = a->precision != NULL && strcmp(a->precision, "fp64") == 0;
+	p.fp64 = precision_is(a, "fp64");
+	p.bf16 = precision_is(a, "bf16");
 	if (probe_run(&p) < 0)
 		die_err();
 	config_release(&c);
@@ -286,16 +293,22 @@ static json_t *load_config(const struct args *a, const struct opts *o)
 	return j;
 }
 
-/* Wrong keys and values are usage errors, files that do not fit are not. */
-static void check_config(const json_t *j, const char *name, const struct args *a)
+/* Wrong keys and values are usage errors, files that do not fit are not. --precision goes into the
+ * config when it says something else: a resumed run keeps it. */
+static void check_config(json_t *j, const char *name, const struct args *a)
 {
 	struct config c;
 
 	if (config_read(&c, j, name) < 0)
 		die_usage("%s", err_msg());
-	if (a->precision == NULL && c.precision != NULL && strcmp(c.precision, "fp32") != 0)
-		die_usage("%s: precision %s is not available on device cpu; say --precision fp32",
+	const char *products = config_products(&c);
+	if (a->precision == NULL && products == NULL)
+		die_usage("%s: precision %s is not available on device cpu; say --precision fp32 "
+			  "or bf16",
 		    name, c.precision);
+	if (a->precision != NULL && (products == NULL || !precision_is(a, products)))
+		json_object_set_new(j, "precision",
+		    json_string(precision_is(a, "bf16") ? "amp_bf16" : a->precision));
 	config_release(&c);
 }
 

@@ -44,8 +44,8 @@ static int has_amx(void)
 	enum { EDX_AMX_BF16 = 1 << 22, EDX_AMX_TILE = 1 << 24 };
 	unsigned a, b, c, d;
 
-	return has_avx512bf16() && __get_cpuid_count(7, 0, &a, &b, &c, &d) &&
-	       d & EDX_AMX_BF16 && d & EDX_AMX_TILE && cpu_amx_permit() == 0;
+	return has_avx512bf16() && __get_cpuid_count(7, 0, &a, &b, &c, &d) && d & EDX_AMX_BF16 &&
+	       d & EDX_AMX_TILE && cpu_amx_permit() == 0;
 }
 
 /* VDPBF16PS is twice as fast as two fused multiply-adds there, elsewhere half as fast. */

@@ -158,8 +158,8 @@ struct kern_minmax {
 };
 
 struct kern_ops {
-	const char *device; /* "cpu" */
-	const char *isa;    /* "c", "avx2", "avx512"; of bf16 also "avx512bf16", "amx" */
+	const char *device;    /* "cpu" */
+	const char *isa;       /* "c", "avx2", "avx512"; of bf16 also "avx512bf16", "amx" */
 	const char *precision; /* "fp32", "bf16" */
 
 	/* ---- memory of the device ---- */

@@ -725,6 +725,15 @@ static void free_texts(char **s, size_t n)
 	free(s);
 }
 
+const char *config_products(const struct config *c)
+{
+	if (c->precision == NULL || strcmp(c->precision, "fp32") == 0)
+		return "fp32";
+	if (strcmp(c->precision, "amp_bf16") == 0 || strcmp(c->precision, "bf16") == 0)
+		return "bf16";
+	return NULL;
+}
+
 void config_release(struct config *c)
 {
 	free_texts(c->paths, c->n_path);

@@ -95,6 +95,9 @@ struct config {
 
 int config_read(struct config *c, const json_t *j, const char *name);
 void config_release(struct config *c);
+/* How the products are computed, "fp32" or "bf16" (kernels.h): the key precision, fp32 when it is
+ * not there; NULL for one that is not known. */
+const char *config_products(const struct config *c);
 /* A copy of j without what only says where things are (for manifests): new reference. */
 json_t *config_portable(const json_t *j);
 

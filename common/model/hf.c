@@ -6,7 +6,8 @@
 #include "base/pool.h"
 #include "kernels/kernels.h"
 
-int hf_open(struct hf *m, const char *dir, int threads, const char *device)
+int hf_open_as(
+    const char *precision, struct hf *m, const char *dir, int threads, const char *device)
 {
 	struct arch a;
 
@@ -15,7 +16,7 @@ int hf_open(struct hf *m, const char *dir, int threads, const char *device)
 		return -1;
 	m->p = params_new(&a);
 	m->pool = pool_new(threads > 0 ? threads : os_cpus());
-	m->k = kern_open(device, NULL, m->pool);
+	m->k = kern_open_as(precision, device, NULL, m->pool);
 	if (m->k != NULL)
 		m->w = m->k->op->alloc(m->k, m->p->n_float * sizeof(float));
 	if (m->w == NULL || params_load(m->p, m->w, dir) < 0) {
@@ -23,6 +24,11 @@ int hf_open(struct hf *m, const char *dir, int threads, const char *device)
 		return -1;
 	}
 	return 0;
+}
+
+int hf_open(struct hf *m, const char *dir, int threads, const char *device)
+{
+	return hf_open_as("fp32", m, dir, threads, device);
 }
 
 void hf_close(struct hf *m)

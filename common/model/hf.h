@@ -22,6 +22,9 @@ struct hf {
 };
 
 int hf_open(struct hf *m, const char *dir, int threads, const char *device);
+/* The same with products in a precision of kern_open_as; hf_open is "fp32". */
+int hf_open_as(
+    const char *precision, struct hf *m, const char *dir, int threads, const char *device);
 void hf_close(struct hf *m);
 
 #endif

@@ -438,7 +438,7 @@ int probe_run(const struct probe *p)
 {
 	int grads = (p->what & (PROBE_GRADS | PROBE_STEP1)) != 0;
 	struct run r = {.p = p, .type = SAFETENSORS_F32};
-	int rc = hf_open(&r.m, p->dir, p->threads, p->device);
+	int rc = hf_open_as(p->bf16 ? "bf16" : "fp32", &r.m, p->dir, p->threads, p->device);
 
 	if (rc < 0)
 		return -1;

@@ -25,6 +25,7 @@ struct probe {
 	const char *dir, *ids, *labels, *out;
 	unsigned what;
 	int threads;
+	int bf16; /* products in bf16 */
 	int fp64; /* the plain double-precision pass of ref64.h instead of the kernels */
 	const char *device;
 	const struct config *config;

@@ -205,7 +205,7 @@ int rundir_complete(
 
 	manifest_opt_json(m, "config", config_portable(s->json));
 	manifest_opt_str(m, "reduce", fast_reduce ? "fast" : "canonical");
-	manifest_opt_str(m, "precision", "fp32");
+	manifest_opt_str(m, "precision", config_products(&s->c));
 	manifest_count(m, "steps", step);
 	manifest_count(m, "tokens", step * s->c.batch * s->c.arch.T);
 	rc = add_inputs(m, s);

@@ -72,9 +72,14 @@ struct trainer *trainer_new(const json_t *config, const char *name, const struct
 	t->o = *o;
 	if (setup_open(&t->s, config, name) < 0)
 		goto fail;
+	const char *products = config_products(&t->s.c);
+	if (products == NULL) {
+		err_set("%s: precision %s is not known", name, t->s.c.precision);
+		goto fail;
+	}
 	t->p = params_new(&t->s.c.arch);
 	t->pool = pool_new(o->threads);
-	t->k = kern_open(o->device, o->isa, t->pool);
+	t->k = kern_open_as(products, o->device, o->isa, t->pool);
 	if (t->k == NULL)
 		goto fail;
 	t->last = t->s.last;
@@ -152,6 +157,7 @@ json_t *trainer_plan(const struct trainer *t)
 	plan_bytes(b, "batch", c->batch * c->arch.T * (c->doc_lengths ? 12 : 8), &total);
 	json_object_set_new(b, "total", json_integer((json_int_t)total));
 	json_object_set_new(j, "device", json_string(t->k->op->device));
+	json_object_set_new(j, "precision", json_string(t->k->op->precision));
 	json_object_set_new(j, "parameters", json_integer((json_int_t)t->p->n_float));
 	json_object_set_new(j, "embedding_rows", json_integer((json_int_t)c->arch.V));
 	json_object_set_new(j, "instances", json_integer((json_int_t)t->s.data->list->n_inst));

@@ -39,10 +39,8 @@ static void pack_b(void *arg, size_t task, int worker)
 {
 	const struct job *g = arg;
 	size_t per = PACK_SLIVERS * g->op->nr, n = task * per;
-	struct bf16_src s = {.ld = g->ldb,
-	    .along = g->form == KERN_NT,
-	    .n = min(per, g->nc - n),
-	    .k = g->kc};
+	struct bf16_src s = {
+	    .ld = g->ldb, .along = g->form == KERN_NT, .n = min(per, g->nc - n), .k = g->kc};
 	unsigned was = g->op->begin();
 
 	(void)worker;
@@ -82,8 +80,7 @@ static void prefetch_tile(const float *c, size_t ldc, size_t r, size_t n)
 }
 
 /* rows i0 .. i0+m of C times the slivers of columns s0 .. s1 */
-static void block(
-    const struct job *g, const char *pa, size_t i0, size_t m, size_t s0, size_t s1)
+static void block(const struct job *g, const char *pa, size_t i0, size_t m, size_t s0, size_t s1)
 {
 	const float *C0 = g->p0 ? g->C : g->C0;
 	size_t mr = g->op->mr, nr = g->op->nr;
@@ -96,11 +93,11 @@ static void block(
 			const char *a = pa + packed(g, i);
 			const float *c0 = C0 ? C0 + at : NULL;
 			if (i + mr < m)
-				prefetch_tile(g->C + at + mr * g->ldc, g->ldc,
-				    min(mr, m - i - mr), n);
+				prefetch_tile(
+				    g->C + at + mr * g->ldc, g->ldc, min(mr, m - i - mr), n);
 			if (n == nr && r == mr)
-				g->op->tile(ceil_div(g->kc, BF16_STEP), a, pb, c0, g->C + at,
-				    g->ldc);
+				g->op->tile(
+				    ceil_div(g->kc, BF16_STEP), a, pb, c0, g->C + at, g->ldc);
 			else
 				tile_edge(g, a, pb, r, n, c0, g->C + at);
 		}

@@ -35,14 +35,14 @@ struct cpu_bf16 {
 	void (*pack_a)(void *d, const struct bf16_src *);
 	void (*pack_b)(void *d, const struct bf16_src *);
 	/* C (mr, nr) = C0 (NULL: zero, may be C) + the product of a sliver each */
-	void (*tile)(size_t steps, const void *a, const void *b, const float *c0, float *c,
-	    size_t ldc);
+	void (*tile)(
+	    size_t steps, const void *a, const void *b, const float *c0, float *c, size_t ldc);
 };
 
 extern const struct cpu_bf16 *const cpu_bf16_c;
 /* NULL where not compiled in */
-extern const struct cpu_bf16 *const cpu_bf16_avx2, *const cpu_bf16_avx512,
-    *const cpu_bf16_avx512bf16, *const cpu_bf16_amx;
+extern const struct cpu_bf16 *const cpu_bf16_avx2,
+    *const cpu_bf16_avx512, *const cpu_bf16_avx512bf16, *const cpu_bf16_amx;
 /* Ask the system for the tile registers, once, before threads are made: 0, or -1 */
 int cpu_amx_permit(void);
 

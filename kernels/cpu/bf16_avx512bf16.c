@@ -35,8 +35,8 @@ static inline __attribute__((always_inline)) void chain(
 	}
 }
 
-static void tile16(size_t steps, const void *pa, const void *pb, const float *c0, float *c,
-    size_t ldc)
+static void tile16(
+    size_t steps, const void *pa, const void *pb, const float *c0, float *c, size_t ldc)
 {
 	const uint32_t *a = pa;
 	const __m512i *b = pb;

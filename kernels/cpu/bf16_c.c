@@ -16,8 +16,7 @@ static inline float fma_flush(float a, float b, float c)
 {
 	float r = fmaf(a, b, c);
 
-	if (fabsf(r) == 0x1p-126f &&
-	    fabs((double)a * (double)b + (double)c) < 0x1p-126 - 0x1p-151)
+	if (fabsf(r) == 0x1p-126f && fabs((double)a * (double)b + (double)c) < 0x1p-126 - 0x1p-151)
 		return copysignf(0, r);
 	return flush(r);
 }

@@ -25,7 +25,7 @@ enum { CPU_BQ = 64, CPU_BK = 64 };
 enum { CPU_PEAK_MAX = 256 }; /* threads that measure the peak */
 
 struct cpu {
-	struct kern k; /* first: the public part */
+	struct kern k;       /* first: the public part */
 	struct kern_ops ops; /* k.op: one of the tables below, for bf16 with its products */
 	const struct cpu_bf16 *bf16; /* NULL: fp32 */
 	int workers;

@@ -151,8 +151,8 @@ static void run(const char *precision, const char *isa, int threads, double seco
 		die_err();
 	chains = strstr(kern_isas("fp32")[0], "avx512") ? chains_avx512 : chains_avx2;
 	top = peak(pool, threads, 4 * seconds);
-	printf("%s, %s, %d thread%s: FMA peak %.1f GFLOP/s (cpu %.1f)\n", precision, k->op->isa, threads,
-	    threads > 1 ? "s" : "", top.wall, top.cpu);
+	printf("%s, %s, %d thread%s: FMA peak %.1f GFLOP/s (cpu %.1f)\n", precision, k->op->isa,
+	    threads, threads > 1 ? "s" : "", top.wall, top.cpu);
 	printf("%-16s %6s %6s %6s  form  GFLOP/s  %%peak     cpu  %%peak\n", "shape", "tokens",
 	    "out", "in");
 	for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {

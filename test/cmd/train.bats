@@ -134,6 +134,27 @@ run_hash() {
 	[ "$(run_hash run)" = "$(run_hash whole)" ]
 }
 
+@test "a bf16 run differs by threads or by being cut, or is an fp32 run" {
+	train -c c.yaml -o whole --precision bf16
+	[ "$(jq -r .precision whole/config.json)" = amp_bf16 ]
+	[ "$(jq -r .options.precision whole/manifest.json)" = bf16 ]
+	want=$(run_hash whole)
+	train -c c.yaml -o half --precision bf16 --stop-at 7 -j 2
+	train --resume half -j 3
+	[ "$(run_hash half)" = "$want" ]
+	sed '$a precision: amp_bf16' c.yaml >amp.yaml
+	train -c amp.yaml -o named
+	cmp named/log.jsonl whole/log.jsonl
+	[ "$(train -c amp.yaml -n | jq -r .precision)" = bf16 ]
+	[ "$(train -c amp.yaml -n --precision fp32 | jq -r .precision)" = fp32 ]
+	train -c c.yaml -o fp32
+	# not the same numbers, but near them
+	run train --compare-logs whole fp32
+	[ "$status" = 1 ]
+	echo "$output" | awk '$1 == "train/CrossEntropyLoss" { d = $3; n++ }
+		END { print d; exit !(n == 1 && d > 0 && d < 0.02) }'
+}
+
 @test "kill -9 at any moment changes the result" {
 	train -c c.yaml -o whole --max_duration=60 --model.d_model=64 -j 2
 	want=$(run_hash whole)
@@ -300,8 +321,10 @@ fails() {
 	fails 2 "did you mean 'optimizer.learning_rate'" train -c c.yaml -o r --optimizer.lerning_rate=1
 	fails 2 "max_grad_norm" train -c c.yaml -o r --max_grad_nrom=1
 	fails 2 "multiple of model.n_heads" train -c c.yaml -o r --model.n_heads=3
-	fails 2 "precision amp_bf16" train -c c.yaml -o r --precision=amp_bf16
-	fails 2 "bf16" train -c c.yaml -o r --precision bf16
+	fails 2 "--precision amp_bf16" train -c c.yaml -o r --precision=amp_bf16
+	cp c.yaml fp16.yaml
+	echo 'precision: amp_fp16' >>fp16.yaml
+	fails 2 "precision amp_fp16" train -c fp16.yaml -o r
 	fails 2 "cuda" train -c c.yaml -o r --device cuda
 	fails 2 "sft" train -c c.yaml -o r --mode sft
 	fails 2 "needs -o" train -c c.yaml
@@ -405,7 +428,7 @@ fails() {
 	fails 3 "labels: 2 x 5 labels for 1 x 2 ids" train --probe run/latest --ids two \
 		--labels labels -o x
 	fails 2 "none of logits" train --probe run/latest --ids ids --dump everything -o x
-	fails 2 "bf16" train --probe run/latest --ids ids --precision bf16 -o x
+	fails 2 "fp16" train --probe run/latest --ids ids --precision fp16 -o x
 	fails 2 "fp64 is for --probe" train -c c.yaml -o x --precision fp64
 	[ ! -e x ]
 }

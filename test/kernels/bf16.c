@@ -85,10 +85,11 @@ static void check(struct kern *k, enum kern_gemm_form form, const struct shape *
 	for (size_t m = 0; m < M; m++)
 		for (size_t n = 0; n < ldc; n++) {
 			float *c = &C[m * ldc + n], was = start[m * ldc + n], want;
-			want = n < N ? element(form, A, lda, B, ldb, m, n, K, source ? was : 0)
-				     : was;
+			want =
+			    n < N ? element(form, A, lda, B, ldb, m, n, K, source ? was : 0) : was;
 			if (memcmp(c, &want, sizeof want))
-				fail_msg("%s: form %d, %zu x %zu x %zu: C[%zu, %zu] is %a, want %a",
+				fail_msg(
+				    "%s: form %d, %zu x %zu x %zu: C[%zu, %zu] is %a, want %a",
 				    k->op->isa, form, M, N, K, m, n, (double)*c, (double)want);
 		}
 	free(A), free(B), free(C), free(start);
@@ -98,7 +99,8 @@ static void all_shapes(struct kern *k)
 {
 	for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
 		for (int form = 0; form < 3; form++)
-			check(k, (enum kern_gemm_form)form, &shapes[i], (int)(i + (size_t)form) % 2);
+			check(
+			    k, (enum kern_gemm_form)form, &shapes[i], (int)(i + (size_t)form) % 2);
 }
 
 static void products_are_those_described(void **state)
