@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/os.h"
 #include "io/energy.h"
 #include "kernels/kernels.h"
 #include "model/ckpt.h"
@@ -18,6 +19,7 @@ void metrics_reset(struct metrics *m)
 	memset(m, 0, sizeof(*m));
 	m->tensors = keep;
 	m->tensors.len = 0;
+	m->cpu_began = os_cpu();
 }
 
 void metrics_release(struct metrics *m)
@@ -111,6 +113,7 @@ int metrics_log(const struct metrics *m, struct runlog *l, const struct params *
 		return -1;
 	runlog_begin(l, at->step);
 	runlog_num(l, "wall_s", wall_s);
+	runlog_num(l, "cpu_s", os_cpu() - m->cpu_began);
 	runlog_num(l, "throughput/device/tokens_per_second", wall_s > 0 ? tokens / wall_s : 0);
 	runlog_num(l, "throughput/device/batches_per_second", wall_s > 0 ? 1 / wall_s : 0);
 	runlog_num(

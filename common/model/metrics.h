@@ -8,8 +8,8 @@
  * steps, per tensor under OLMo's names (transformer.blocks.0.att_proj.weight: q, k and v in one),
  * optim/{grad,param,exp_avg,exp_avg_sq}/NAME.{min,max,avg,norm} before the update: min and max of
  * |x|, the signed mean and the L2 norm.
- * timing.jsonl: wall_s, throughput/device/tokens_per_second, throughput/device/batches_per_second,
- * gflop_per_second, and where the machine counts energy: energy_joules, co2_grams of the step.
+ * timing.jsonl: wall_s, cpu_s (of all threads), throughput/device/tokens_per_second,
+ * throughput/device/batches_per_second, gflop_per_second, and where the machine counts energy: energy_joules, co2_grams of the step.
  */
 #ifndef OLMO_MODEL_METRICS_H
 #define OLMO_MODEL_METRICS_H
@@ -31,11 +31,13 @@ struct metrics {
 	double clip_rate;   /* share of tensors that were clipped */
 	int skipped;        /* the step was not made (spike.h) */
 	size_t masked;      /* instances that the filter took out */
+	double cpu_began;
 	size_t labels;      /* predicted tokens */
 	double joules;      /* of the step, < 0: not known */
 	struct buf tensors; /* ,"key":value .. of metrics_tensors */
 };
 
+/* When a step begins. */
 void metrics_reset(struct metrics *m);
 void metrics_release(struct metrics *m);
 void metrics_tensors(struct metrics *m, const struct params *p, struct kern *k, const float *w,
