@@ -220,7 +220,9 @@ size_t kern_scratch(const struct kern *k, const struct kern_shape *max)
 {
 	size_t workers = (size_t)((const struct cpu *)k)->workers;
 	size_t head = cpu_head_rows(max->rows, max->V) * ((max->V + 15) / 16 * 16);
-	size_t attn = max->T && max->D ? workers * cpu_attn_scratch(max->T, max->D) : 0;
+	size_t one = ((const struct cpu *)k)->bf16 ? cpu_attn16_scratch(max->T, max->D)
+						   : cpu_attn_scratch(max->T, max->D);
+	size_t attn = max->T && max->D ? workers * one : 0;
 
 	return (head > attn ? head : attn) * sizeof(float);
 }

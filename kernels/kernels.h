@@ -35,7 +35,8 @@
  *
  * Everything is fp32 (sums of vectors in fp64).
  *
- * bf16. A kern opened as "bf16" differs in `gemm`, and so in the three products of `head`; all
+ * bf16. A kern opened as "bf16" differs in its products: `gemm`, the three of `head`, and those of
+ * attention, forward and backward (P enters them rounded, the softmax's sum before that); all
  * memory stays fp32. Operands are rounded to bf16 on their way into the product (to nearest even,
  * denormals to zero), sums are fp32, C0 and C are not rounded: what autocast does, without its
  * rounding of results. The arithmetic is that of the instruction TDPBF16PS on tiles of 32 k. For

@@ -29,10 +29,15 @@ static size_t ceil_div(size_t a, size_t b)
 	return (a + b - 1) / b;
 }
 
+size_t cpu_bf16_bytes(const struct cpu_bf16 *op, size_t n, size_t k)
+{
+	return n * ceil_div(k, BF16_STEP) * BF16_STEP * op->width;
+}
+
 /* bytes of n rows, packed, of the block of k at work */
 static size_t packed(const struct job *g, size_t n)
 {
-	return n * ceil_div(g->kc, BF16_STEP) * BF16_STEP * g->op->width;
+	return cpu_bf16_bytes(g->op, n, g->kc);
 }
 
 static void pack_b(void *arg, size_t task, int worker)
@@ -58,18 +63,44 @@ static void pack_a(char *d, const struct job *g, size_t i0, size_t m)
 }
 
 /* A tile of which only r rows and n columns are in memory: through a copy. */
-static void tile_edge(const struct job *g, const char *a, const char *b, size_t r, size_t n,
-    const float *c0, float *c)
+static void tile_edge(const struct cpu_bf16 *op, size_t k, const char *a, const char *b, size_t r,
+    size_t n, const float *c0, float *c, size_t ldc)
 {
 	_Alignas(64) float t[BF16_MR_MAX * BF16_NR_MAX];
-	size_t nr = g->op->nr;
+	size_t nr = op->nr;
 
-	memset(t, 0, sizeof t);
-	for (size_t i = 0; c0 && i < r; i++)
-		memcpy(t + i * nr, c0 + i * g->ldc, n * sizeof *t);
-	g->op->tile(ceil_div(g->kc, BF16_STEP), a, b, t, t, nr);
+	if (c0) {
+		memset(t, 0, op->mr * nr * sizeof *t);
+		for (size_t i = 0; i < r; i++)
+			memcpy(t + i * nr, c0 + i * ldc, n * sizeof *t);
+	}
+	op->tile(ceil_div(k, BF16_STEP), a, b, c0 ? t : NULL, t, nr);
 	for (size_t i = 0; i < r; i++)
-		memcpy(c + i * g->ldc, t + i * nr, n * sizeof *t);
+		memcpy(c + i * ldc, t + i * nr, n * sizeof *t);
+}
+
+static void tile(const struct cpu_bf16 *op, size_t k, const char *a, const char *b, size_t r,
+    size_t n, const float *c0, float *c, size_t ldc)
+{
+	if (n == op->nr && r == op->mr)
+		op->tile(ceil_div(k, BF16_STEP), a, b, c0, c, ldc);
+	else
+		tile_edge(op, k, a, b, r, n, c0, c, ldc);
+}
+
+void cpu_bf16_product(const struct cpu_bf16 *op, size_t M, size_t N, size_t K, const void *pa,
+    const void *pb, int add, size_t see, float *c, size_t ldc)
+{
+	const char *a = pa, *b = pb;
+
+	for (size_t i = 0; i < M; i += op->mr) {
+		size_t r = min(op->mr, M - i), end = see < N ? min(N, i + r - 1 + see) : N;
+		for (size_t j = 0; j < end; j += op->nr) {
+			float *t = c + i * ldc + j;
+			tile(op, K, a + cpu_bf16_bytes(op, i, K), b + cpu_bf16_bytes(op, j, K), r,
+			    min(op->nr, N - j), add ? t : NULL, t, ldc);
+		}
+	}
 }
 
 static void prefetch_tile(const float *c, size_t ldc, size_t r, size_t n)
@@ -95,11 +126,7 @@ static void block(const struct job *g, const char *pa, size_t i0, size_t m, size
 			if (i + mr < m)
 				prefetch_tile(
 				    g->C + at + mr * g->ldc, g->ldc, min(mr, m - i - mr), n);
-			if (n == nr && r == mr)
-				g->op->tile(
-				    ceil_div(g->kc, BF16_STEP), a, pb, c0, g->C + at, g->ldc);
-			else
-				tile_edge(g, a, pb, r, n, c0, g->C + at);
+			tile(g->op, g->kc, a, pb, r, n, c0, g->C + at, g->ldc);
 		}
 	}
 }

@@ -49,6 +49,13 @@ int cpu_amx_permit(void);
 void cpu_bf16_gemm(struct kern *, enum kern_gemm_form, size_t M, size_t N, size_t K,
     const float *A, size_t lda, const float *B, size_t ldb, const float *C0, float *C, size_t ldc);
 
+/* bytes of n rows or columns (whole slivers) by k, packed */
+size_t cpu_bf16_bytes(const struct cpu_bf16 *, size_t n, size_t k);
+/* C (M, N) = C (add) or 0 plus the product of two packed operands, between begin and end; only
+ * the tiles that hold an element (i, j) with j < i + see. */
+void cpu_bf16_product(const struct cpu_bf16 *, size_t M, size_t N, size_t K, const void *a,
+    const void *b, int add, size_t see, float *c, size_t ldc);
+
 /* round to nearest even; denormals become zero, a NaN stays one */
 static inline uint16_t bf16_of(float f)
 {

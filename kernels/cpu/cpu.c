@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/os.h"
 #include "base/pool.h"
+#include "kernels/cpu/bf16.h"
 
 void cpu_par(struct kern *k, size_t n, void (*fn)(void *arg, size_t i, int worker), void *arg)
 {
@@ -70,6 +71,17 @@ size_t cpu_attn_scratch(size_t T, size_t D)
 	size_t queries = 2 * pad16((CPU_BQ + CPU_TILE) * D) + 3 * CPU_BQ * Dp;
 
 	return keys + queries + 2 * CPU_BQ * CPU_BK + CPU_BQ * 16 + 4 * CPU_BQ;
+}
+
+/* what attn16_cut() of attn16.inc takes for a backward pass; the packed operands as if of floats */
+size_t cpu_attn16_scratch(size_t T, size_t D)
+{
+	size_t Dp = pad16(D), Dw = (D + 31) / 32 * 32, Tp = (T + CPU_BK - 1) / CPU_BK * CPU_BK;
+	size_t keys = 3 * Tp * Dw + 2 * Tp * Dp;
+	size_t queries = 4 * (CPU_BQ + BF16_MR_MAX) * Dw + CPU_BQ * Dp;
+
+	return keys + queries + (CPU_BQ + BF16_MR_MAX) * CPU_BK + 2 * CPU_BQ * CPU_BK +
+	       CPU_BQ * 16 + 4 * CPU_BQ;
 }
 
 /* As many rows as keep the logits within 32 MiB, but at least 256: the output matrix is packed,

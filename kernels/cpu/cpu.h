@@ -50,8 +50,9 @@ void cpu_copy(struct kern *, void *dst, const void *src, size_t bytes);
 void cpu_get(struct kern *, void *dst, const void *src, size_t bytes);
 int cpu_sync(struct kern *);
 
-/* Scratch floats of attention for one worker, and rows of logits that head takes at a time. */
+/* Scratch floats of attention for one worker, its second form for bf16, and rows of logits that head takes at a time. */
 size_t cpu_attn_scratch(size_t T, size_t D);
+size_t cpu_attn16_scratch(size_t T, size_t D);
 size_t cpu_head_rows(size_t rows, size_t V);
 
 void cpu_rope_table(struct kern *, float *cs, size_t T, size_t D, double theta);

@@ -10,6 +10,7 @@
 #include "ref.h"
 
 #include "kernels/cpu/bf16.h"
+#include "kernels/cpu/cpu.h"
 
 struct shape {
 	size_t M, N, K;
@@ -120,6 +121,57 @@ static void products_are_those_described(void **state)
 		}
 }
 
+/* ---- attention: near that of fp32, for a whole sequence and for the end of one ---- */
+
+enum { HEADS = 2, D = 40, TK = 150, W = 3 * HEADS * D };
+
+static size_t attended(size_t Tq)
+{
+	return Tq * HEADS * D + HEADS * Tq + TK * W;
+}
+
+/* o, lse, then the gradients of a packed row; code: instead of this machine's */
+static float *attend(const char *precision, const struct cpu_bf16 *code, size_t Tq, const float *x,
+    const float *dout)
+{
+	struct kern *k = kern_open_as(precision, "cpu", NULL, NULL);
+	size_t HD = HEADS * D;
+	float *r = calloc(attended(Tq), sizeof *r);
+	float *lse = r + Tq * HD, *dx = lse + HEADS * Tq, *dq = dx + (TK - Tq) * W;
+	const float *q = x + (TK - Tq) * W;
+	struct kern_attn a = {1, Tq, TK, HEADS, HEADS, D, 0.4f, q, x + HD, x + 2 * HD, W, W, W};
+
+	assert_int_equal(kern_reserve(k, &(struct kern_shape){.T = TK, .H = HEADS, .D = D}), 0);
+	if (code)
+		((struct cpu *)k)->bf16 = code;
+	k->op->attn_fwd(k, &a, r, HD, lse);
+	k->op->attn_bwd(k, &a, dq, dx + HD, dx + 2 * HD, r, dout, HD, lse);
+	kern_close(k);
+	return r;
+}
+
+static void attention_is_near_that_of_fp32(void **state)
+{
+	static const size_t tq[] = {TK, TK - 64, 37, 1};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof tq / sizeof *tq; i++) {
+		size_t n = attended(tq[i]);
+		float *x = noise(TK * W, 1), *dout = noise(tq[i] * HEADS * D, 1);
+		float *a = attend("fp32", NULL, tq[i], x, dout),
+		      *b = attend("bf16", NULL, tq[i], x, dout);
+		double diff = 0, size = 0;
+		for (size_t j = 0; j < n; j++) {
+			diff += pow((double)a[j] - (double)b[j], 2);
+			size += pow((double)a[j], 2);
+		}
+		print_message("# %zu queries: %.2g\n", tq[i], sqrt(diff / size));
+		/* a bf16 has 8 bits: 2^-9 an operand */
+		assert_true(diff > 0 && sqrt(diff / size) < 4 * 0x1p-9);
+		free(x), free(dout), free(a), free(b);
+	}
+}
+
 static void rounding_is_to_nearest_even(void **state)
 {
 	static const struct {
@@ -190,8 +242,6 @@ static void model_dp(int c, int a, int b)
 #include "kernels/cpu/bf16_amx.inc"
 #pragma GCC pop_options
 
-#include "kernels/cpu/cpu.h"
-
 static void code_of_amx_over_a_model_of_tiles(void **state)
 {
 	struct kern *k = kern_open_as("bf16", "cpu", NULL, NULL);
@@ -206,6 +256,11 @@ static void code_of_amx_over_a_model_of_tiles(void **state)
 	((struct cpu *)k)->ops.isa = "amx code";
 	all_shapes(k);
 	kern_close(k);
+	float *x = noise(TK * W, 1), *dout = noise(86 * HEADS * D, 1);
+	float *want = attend("bf16", NULL, 86, x, dout),
+	      *got = attend("bf16", &table16, 86, x, dout);
+	assert_memory_equal(want, got, attended(86) * sizeof *got);
+	free(x), free(dout), free(want), free(got);
 }
 #else
 static void code_of_amx_over_a_model_of_tiles(void **state)
@@ -219,6 +274,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(products_are_those_described),
+	    cmocka_unit_test(attention_is_near_that_of_fp32),
 	    cmocka_unit_test(rounding_is_to_nearest_even),
 	    cmocka_unit_test(code_of_amx_over_a_model_of_tiles),
 	};

@@ -171,10 +171,10 @@ static void other_ops(struct kern *k, struct trace *t)
 	free(x), free(dx), free(o), free(dout), free(lse);
 }
 
-static struct trace run(const char *isa, int threads)
+static struct trace run(const char *precision, const char *isa, int threads)
 {
 	struct pool *pool = pool_new(threads);
-	struct kern *k = kern_open("cpu", isa, pool);
+	struct kern *k = kern_open_as(precision, "cpu", isa, pool);
 	struct trace t = {0};
 	float *x, *w;
 
@@ -203,16 +203,27 @@ static void same(const struct trace *a, const struct trace *b, const char *isa, 
 			    threads);
 }
 
-static void bits_are_equal_for_every_isa_and_any_threads(void **state)
+static void every_isa_and_any_threads(const char *precision)
 {
-	struct trace plain = run("c", 1);
+	struct trace plain = run(precision, "c", 1);
 
-	(void)state;
-	for (const char *const *isa = kern_isas("fp32"); *isa; isa++)
+	for (const char *const *isa = kern_isas(precision); *isa; isa++)
 		for (int threads = 1; threads <= 3; threads++) {
-			struct trace t = run(*isa, threads);
+			struct trace t = run(precision, *isa, threads);
 			same(&t, &plain, *isa, threads);
 		}
+}
+
+static void bits_are_equal_for_every_isa_and_any_threads(void **state)
+{
+	(void)state;
+	every_isa_and_any_threads("fp32");
+}
+
+static void bits_of_bf16_are_equal_too(void **state)
+{
+	(void)state;
+	every_isa_and_any_threads("bf16");
 }
 
 /*
@@ -222,18 +233,24 @@ static void bits_are_equal_for_every_isa_and_any_threads(void **state)
  */
 static void bits_are_those_of_other_machines(void **state)
 {
-	struct trace t = run("c", 1);
-	uint64_t all = hash64(t.hash, sizeof t.hash[0] * (size_t)t.n);
+	static const char *const precision[] = {"fp32", "bf16"};
+	static const uint64_t want[] = {0x3a3071b9f7db8964, 0};
 
 	(void)state;
-	print_message("# all operations: %016llx\n", (unsigned long long)all);
-	assert_true(all == 0x3a3071b9f7db8964);
+	for (int i = 0; i < 2; i++) {
+		struct trace t = run(precision[i], "c", 1);
+		uint64_t all = hash64(t.hash, sizeof t.hash[0] * (size_t)t.n);
+		print_message(
+		    "# all operations, %s: %016llx\n", precision[i], (unsigned long long)all);
+		assert_true(all == want[i]);
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(bits_are_equal_for_every_isa_and_any_threads),
+	    cmocka_unit_test(bits_of_bf16_are_equal_too),
 	    cmocka_unit_test(bits_are_those_of_other_machines),
 	};
 
