@@ -84,14 +84,15 @@ size_t cpu_attn16_scratch(size_t T, size_t D)
 	       CPU_BQ * 16 + 4 * CPU_BQ;
 }
 
-/* As many rows as keep the logits within 32 MiB, but at least 256: the output matrix is packed,
- * and its gradient read and written, once for each chunk. Does not change any bit. */
+/* As many rows as keep the logits within 32 MiB, but at least 512: the output matrix is packed
+ * twice, and its gradient read and written, for each chunk. A multiple of BF16_STEP, so that the
+ * sums of the gradient do not show the chunks: none of it changes any bit. */
 size_t cpu_head_rows(size_t rows, size_t V)
 {
-	size_t n = V ? ((size_t)8 << 20) / V : rows;
+	size_t n = V ? ((size_t)8 << 20) / V / BF16_STEP * BF16_STEP : rows;
 
-	if (n < 256)
-		n = 256;
+	if (n < 512)
+		n = 512;
 	return n < rows ? n : rows;
 }
 
