@@ -1,5 +1,7 @@
 #include "base/rng.h"
 
+#include "base/wide.h"
+
 typedef unsigned __int128 u128; /* no C11 name for it */
 
 /* ---- numpy's SeedSequence and PCG64 ----------------------------------------------------- */
@@ -289,4 +291,33 @@ uint64_t rng_at(uint64_t key, uint64_t stream, uint64_t ctr)
 double rng_unit(uint64_t key, uint64_t stream, uint64_t ctr)
 {
 	return ((double)(rng_at(key, stream, ctr) >> 11) + 0.5) * 0x1p-53;
+}
+
+WIDE void rng_units(double u[RNG_LANES], uint64_t key, uint64_t stream, uint64_t ctr)
+{
+	uint32_t c0[RNG_LANES], c1[RNG_LANES], c2[RNG_LANES], c3[RNG_LANES];
+	uint32_t k0 = (uint32_t)key, k1 = (uint32_t)(key >> 32);
+
+	for (int j = 0; j < RNG_LANES; j++) {
+		c0[j] = (uint32_t)ctr + (uint32_t)j;
+		c1[j] = (uint32_t)(ctr >> 32);
+		c2[j] = (uint32_t)stream;
+		c3[j] = (uint32_t)(stream >> 32);
+	}
+	for (int i = 0; i < 10; i++) {
+		for (int j = 0; j < RNG_LANES; j++) {
+			uint64_t p0 = (uint64_t)0xd2511f53u * c0[j];
+			uint64_t p1 = (uint64_t)0xcd9e8d57u * c2[j];
+			c0[j] = (uint32_t)(p1 >> 32) ^ c1[j] ^ k0;
+			c2[j] = (uint32_t)(p0 >> 32) ^ c3[j] ^ k1;
+			c1[j] = (uint32_t)p1;
+			c3[j] = (uint32_t)p0;
+		}
+		k0 += 0x9e3779b9u;
+		k1 += 0xbb67ae85u;
+	}
+	for (int j = 0; j < RNG_LANES; j++) {
+		uint64_t x = (uint64_t)c1[j] << 32 | c0[j];
+		u[j] = ((double)(int64_t)(x >> 11) + 0.5) * 0x1p-53;
+	}
 }

@@ -40,5 +40,8 @@ uint64_t mt19937_below(struct mt19937 *g, uint64_t n); /* random._randbelow(n), 
 uint64_t rng_at(uint64_t key, uint64_t stream, uint64_t ctr);
 /* The same as a double in (0,1): (top 53 bits + 0.5) * 2^-53, never 0 or 1. */
 double rng_unit(uint64_t key, uint64_t stream, uint64_t ctr);
+/* rng_unit at ctr, ctr + 1, .. , several times as fast; ctr a multiple of RNG_LANES. */
+enum { RNG_LANES = 16 };
+void rng_units(double u[RNG_LANES], uint64_t key, uint64_t stream, uint64_t ctr);
 
 #endif

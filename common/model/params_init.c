@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/pool.h"
 #include "base/rng.h"
+#include "base/wide.h"
 #include "model/params.h"
 
 static const char *const schemes[] = {
@@ -90,10 +91,11 @@ double params_quantile(double u)
 	return q < 0 ? -x : x;
 }
 
-enum { LANES = 16 };
+enum { LANES = RNG_LANES };
 
 /* y[j] = poly(c, 8, x[j]) */
-static void poly_lanes(double y[LANES], const double *c, const double x[LANES])
+static inline __attribute__((always_inline)) void poly_lanes(
+    double y[LANES], const double *c, const double x[LANES])
 {
 	for (int j = 0; j < LANES; j++)
 		y[j] = c[7];
@@ -102,9 +104,9 @@ static void poly_lanes(double y[LANES], const double *c, const double x[LANES])
 			y[j] = y[j] * x[j] + c[i];
 }
 
-/* The quantiles of LANES numbers: the middle, where most are, with vectors; the same operations on
- * each, so the same bits. */
-static void quantiles(double x[LANES], const double u[LANES])
+/* The quantiles of LANES numbers as if all were in the middle, where most are: the operations of
+ * params_quantile on each, so its bits. */
+WIDE static void quantiles_middle(double x[LANES], const double u[LANES])
 {
 	double q[LANES], r[LANES], top[LANES], bottom[LANES];
 
@@ -116,8 +118,13 @@ static void quantiles(double x[LANES], const double u[LANES])
 	poly_lanes(bottom, mid_b, r);
 	for (int j = 0; j < LANES; j++)
 		x[j] = q[j] * top[j] / bottom[j];
+}
+
+static void quantiles(double x[LANES], const double u[LANES])
+{
+	quantiles_middle(x, u);
 	for (int j = 0; j < LANES; j++)
-		if (fabs(q[j]) > MIDDLE)
+		if (fabs(u[j] - 0.5) > MIDDLE)
 			x[j] = params_quantile(u[j]);
 }
 
@@ -177,8 +184,9 @@ static void fill_chunk(void *arg, size_t i, int worker)
 	(void)worker;
 	for (size_t k = from; k < to; k += LANES) {
 		double u[LANES], x[LANES];
+		rng_units(u, f->seed, f->stream, k);
 		for (size_t j = 0; j < LANES; j++)
-			u[j] = p + rng_unit(f->seed, f->stream, k + j) * (1 - 2 * p);
+			u[j] = p + u[j] * (1 - 2 * p);
 		quantiles(x, u);
 		for (size_t j = 0; j < LANES && k + j < to; j++) {
 			double y = x[j];

@@ -193,6 +193,18 @@ static void rng_unit_never_reaches_its_ends(void **st)
 	assert_true(sum / 100000 > 0.4955 && sum / 100000 < 0.5045);
 }
 
+static void rng_units_are_other_numbers(void **st)
+{
+	double u[RNG_LANES];
+	(void)st;
+	for (uint64_t ctr = 0; ctr < UINT64_C(1) << 40; ctr = 3 * ctr + RNG_LANES) {
+		rng_units(u, UINT64_C(0x123456789abcdef0), ~UINT64_C(5), ctr);
+		for (uint64_t j = 0; j < RNG_LANES; j++)
+			assert_true(
+			    u[j] == rng_unit(UINT64_C(0x123456789abcdef0), ~UINT64_C(5), ctr + j));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -204,6 +216,7 @@ int main(void)
 	    cmocka_unit_test(mt19937_is_cpythons),
 	    cmocka_unit_test(rng_at_is_philox),
 	    cmocka_unit_test(rng_unit_never_reaches_its_ends),
+	    cmocka_unit_test(rng_units_are_other_numbers),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL);
 }
