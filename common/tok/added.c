@@ -55,12 +55,34 @@ static void mark_pair(struct added_set *set, unsigned a, unsigned b)
 	set->pair[bit / 64] |= (uint64_t)1 << bit % 64;
 }
 
+static void list_pairs(struct added_set *set)
+{
+	size_t i;
+	unsigned bit;
+
+	set->simple = 1;
+	for (i = 0; i < set->n_token; i++)
+		if (set->token[i].flags)
+			set->simple = 0;
+	for (bit = 0; bit < 65536; bit++) {
+		if (!(set->pair[bit / 64] >> bit % 64 & 1))
+			continue;
+		if (set->n_pairs == ADDED_PAIRS) {
+			set->simple = 0;
+			return;
+		}
+		set->pairs[set->n_pairs][0] = (uint8_t)(bit >> 8);
+		set->pairs[set->n_pairs++][1] = (uint8_t)bit;
+	}
+}
+
 void added_build(struct added_set *set)
 {
 	uint32_t a, b;
 	unsigned i, n_first = 0;
 
 	set->first = -1;
+	set->simple = 1;
 	if (!set->n_node)
 		return;
 	for (a = set->node[0].child; a; a = set->node[a].sibling) {
@@ -76,6 +98,7 @@ void added_build(struct added_set *set)
 	}
 	if (n_first != 1)
 		set->first = -1;
+	list_pairs(set);
 }
 
 void added_release(struct added_set *set)
@@ -85,8 +108,7 @@ void added_release(struct added_set *set)
 	memset(set, 0, sizeof(*set));
 }
 
-/* The longest token that begins at s, or NULL. */
-static const struct added_token *match_at(const struct added_set *set, const char *s, size_t len)
+const struct added_token *added_match(const struct added_set *set, const char *s, size_t len)
 {
 	uint32_t at = set->root[(unsigned char)s[0]], token = 0;
 	size_t i = 1;
@@ -115,7 +137,7 @@ static const struct added_token *search(
 	if (set->first >= 0) {
 		for (k = *i; k < len && (hit = memchr(s + k, set->first, len - k)); k++) {
 			k = (size_t)(hit - s);
-			if ((t = match_at(set, s + k, len - k)))
+			if ((t = added_match(set, s + k, len - k)))
 				return *i = k, t;
 		}
 		return NULL;
@@ -123,10 +145,10 @@ static const struct added_token *search(
 	for (k = *i; k + 1 < len; k++) {
 		unsigned bit = (unsigned)u[k] << 8 | u[k + 1];
 
-		if (set->pair[bit / 64] >> bit % 64 & 1 && (t = match_at(set, s + k, len - k)))
+		if (set->pair[bit / 64] >> bit % 64 & 1 && (t = added_match(set, s + k, len - k)))
 			return *i = k, t;
 	}
-	if (k < len && (t = match_at(set, s + k, len - k)))
+	if (k < len && (t = added_match(set, s + k, len - k)))
 		return *i = k, t;
 	return NULL;
 }

@@ -22,6 +22,8 @@
 
 enum { ADDED_SINGLE = 1, ADDED_LSTRIP = 2, ADDED_RSTRIP = 4 };
 
+enum { ADDED_PAIRS = 8 };
+
 struct added_node {
 	uint32_t child, sibling; /* 0: none */
 	uint32_t token;          /* index + 1 of the one that ends here, 0: none */
@@ -43,12 +45,17 @@ struct added_set {
 	uint32_t root[256];  /* child of the root by byte, 0: none */
 	uint64_t pair[1024]; /* bit b0 << 8 | b1: a token may begin with these two bytes */
 	int first;           /* the one byte that all tokens begin with, or -1 */
+	/* The same as a list, when no token has a flag and there are few pairs. */
+	int simple, n_pairs;
+	uint8_t pairs[ADDED_PAIRS][2];
 };
 
 /* 0, or -1 (no message) when the set has the same content already.  len >= 1. */
 int added_put(struct added_set *set, const char *s, size_t len, uint32_t id, unsigned flags);
 void added_build(struct added_set *set);
 void added_release(struct added_set *set);
+/* The longest token that s begins with, or NULL. */
+const struct added_token *added_match(const struct added_set *set, const char *s, size_t len);
 
 struct added_iter {
 	const struct added_set *set;

@@ -7,8 +7,10 @@
 #include "base/hash.h"
 #include "base/os.h"
 #include "base/utf8.h"
+#include "doc/jscan_isa.h"
 #include "tok/le.h"
 #include "tok/nfc.h"
+#include "tok/scan.h"
 #include "tok/tokchar.h"
 
 /* --- lists of ids ------------------------------------------------------------------------------ */
@@ -33,7 +35,7 @@ void ids_release(struct ids *v)
  * Two of them make a set of 64 bytes, one cache line; the newer one is in front. */
 #define SHORT_KEY       15
 #define SHORT_IDS       3
-#define SHORT_SETS_LOG2 15
+#define SHORT_SETS_LOG2 17
 
 struct small {
 	uint64_t lo, hi; /* all zero: empty */
@@ -42,29 +44,39 @@ struct small {
 
 /* --- and of longer ones ------------------------------------------------------------------------ */
 
-#define LONG_KEY   255
-#define LONG_SLOTS 8192
-#define LONG_ARENA (1u << 20) /* bytes; forgotten as a whole when full */
+#define LONG_KEY       255
+#define LONG_SLOTS_MIN 8192
+#define LONG_SLOTS_MAX (1u << 19)
+#define LONG_ARENA     (16u << 20) /* bytes; all is forgotten when it is full */
 
 struct large {
-	uint64_t hash;
-	uint32_t len, n;  /* bytes; ids.  len 0: empty */
-	uint32_t key, id; /* offsets in the arena; ids follow the key, aligned */
+	uint32_t hash, at;      /* upper half; offset in the arena: ids, then the key */
+	uint16_t len, n, pad[2]; /* bytes; ids.  len 0: empty */
 };
 
 struct encoder {
 	const struct tokenizer *t;
 	struct small *small; /* (1 << SHORT_SETS_LOG2, 2), aligned to 64 */
-	struct large *large; /* (LONG_SLOTS) */
-	char *arena;
-	size_t arena_len;
+	struct large *large; /* open addressing, at most half full */
+	size_t n_large, large_mask;
+	struct buf arena;
 	struct bpe_work work;
+	struct scan scan;
 	struct buf norm, tmp;
 	struct ids merged; /* of one pretoken */
+	int plain;         /* without caches and masks */
 	/* instead of ids, when set */
 	void (*fn)(void *arg, const char *p, size_t n);
 	void *arg;
 };
+
+static void large_clear(struct encoder *e, size_t slots)
+{
+	free(e->large);
+	e->large = xcalloc(slots, sizeof(*e->large));
+	e->large_mask = slots - 1;
+	e->n_large = 0;
+}
 
 struct encoder *encoder_new(const struct tokenizer *t)
 {
@@ -72,14 +84,18 @@ struct encoder *encoder_new(const struct tokenizer *t)
 	size_t bytes = sizeof(struct small) * 2 << SHORT_SETS_LOG2;
 
 	e->t = t;
-	e->small = aligned_alloc(2 << 20, bytes); /* a huge page */
+	e->small = aligned_alloc(2 << 20, bytes); /* huge pages */
 	if (!e->small)
 		die(EXIT_IO, "out of memory: %zu bytes", bytes);
 	os_huge_pages(e->small, bytes);
 	memset(e->small, 0, bytes);
-	e->large = xcalloc(LONG_SLOTS, sizeof(*e->large));
-	e->arena = xmalloc(LONG_ARENA);
+	large_clear(e, LONG_SLOTS_MIN);
 	return e;
+}
+
+void encoder_plain(struct encoder *e, int on)
+{
+	e->plain = on;
 }
 
 void encoder_free(struct encoder *e)
@@ -88,8 +104,9 @@ void encoder_free(struct encoder *e)
 		return;
 	free(e->small);
 	free(e->large);
-	free(e->arena);
+	buf_release(&e->arena);
 	bpe_work_release(&e->work);
+	scan_release(&e->scan);
 	buf_release(&e->norm);
 	buf_release(&e->tmp);
 	ids_release(&e->merged);
@@ -118,49 +135,89 @@ static void push_all(struct ids *out, const uint32_t *p, size_t n)
 	out->n += n;
 }
 
-static void large_put(struct encoder *e, struct large *l, uint64_t hash, const char *s, size_t len)
+/* The slot of a pretoken, or the free one where it belongs. */
+static struct large *large_find(const struct encoder *e, uint64_t hash, const char *s, size_t len)
 {
-	size_t at = (e->arena_len + 3) & ~(size_t)3, n = e->merged.n;
-	size_t ids = (at + len + 3) & ~(size_t)3, end = ids + n * sizeof(uint32_t);
+	size_t i = (size_t)hash & e->large_mask;
 
-	if (end > LONG_ARENA) {
-		memset(e->large, 0, LONG_SLOTS * sizeof(*e->large));
-		ids = (len + 3) & ~(size_t)3;
-		at = 0;
-		end = ids + n * sizeof(uint32_t); /* len <= LONG_KEY: fits */
+	for (; e->large[i].len; i = (i + 1) & e->large_mask) {
+		const struct large *l = &e->large[i];
+
+		if (l->hash == hash >> 32 && l->len == len &&
+		    !memcmp(e->arena.p + l->at + 4 * (size_t)l->n, s, len))
+			break;
 	}
-	*l = (struct large){hash, (uint32_t)len, (uint32_t)n, (uint32_t)at, (uint32_t)ids};
-	memcpy(e->arena + at, s, len);
-	if (n)
-		memcpy(e->arena + ids, e->merged.p, n * sizeof(uint32_t));
-	e->arena_len = end;
+	return &e->large[i];
+}
+
+static uint64_t large_hash(const char *s, size_t len)
+{
+	return hash64(s, len);
+}
+
+static void large_grow(struct encoder *e)
+{
+	struct large *old = e->large;
+	size_t n = e->large_mask + 1, used = e->n_large, i, k;
+
+	e->large = NULL;
+	large_clear(e, 2 * n);
+	e->n_large = used;
+	for (i = 0; i < n; i++) {
+		const char *key = e->arena.p + old[i].at + 4 * (size_t)old[i].n;
+
+		if (!old[i].len)
+			continue;
+		k = (size_t)large_hash(key, old[i].len) & e->large_mask;
+		while (e->large[k].len)
+			k = (k + 1) & e->large_mask;
+		e->large[k] = old[i];
+	}
+	free(old);
+}
+
+/* Remember e->merged. */
+static void large_put(struct encoder *e, uint64_t hash, const char *s, size_t len)
+{
+	size_t n = e->merged.n, bytes = 4 * n + ((len + 3) & ~(size_t)3);
+
+	if (2 * e->n_large > e->large_mask && e->large_mask + 1 < LONG_SLOTS_MAX)
+		large_grow(e);
+	if (2 * e->n_large > e->large_mask || e->arena.len + bytes > LONG_ARENA) {
+		large_clear(e, e->large_mask + 1);
+		e->arena.len = 0;
+	}
+	*large_find(e, hash, s, len) = (struct large){(uint32_t)(hash >> 32),
+	    (uint32_t)e->arena.len, (uint16_t)len, (uint16_t)n, {0}};
+	e->n_large++;
+	buf_need(&e->arena, bytes);
+	memcpy(e->arena.p + e->arena.len, e->merged.p, 4 * n);
+	memcpy(e->arena.p + e->arena.len + 4 * n, s, len);
+	e->arena.len += bytes;
 }
 
 /* A pretoken that the small cache does not hold: merge it, or find it in the large one.  The ids
- * are appended; where they lie in out is the caller's to know. */
+ * are appended. */
 static void add_large(struct encoder *e, const char *s, size_t len, struct ids *out)
 {
 	uint64_t hash;
-	struct large *l;
+	const struct large *l;
 
-	if (len > LONG_KEY) {
+	if (len > LONG_KEY || e->plain) {
 		merge(e, s, len);
 		push_all(out, e->merged.p, e->merged.n);
 		return;
 	}
-	hash = hash64(s, len);
-	l = &e->large[hash % LONG_SLOTS];
-	if (l->len == len && l->hash == hash && !memcmp(e->arena + l->key, s, len)) {
-		ids_grow(out, l->n);
-		if (l->n)
-			memcpy(out->p + out->n, e->arena + l->id, l->n * sizeof(uint32_t));
-		out->n += l->n;
+	hash = large_hash(s, len);
+	l = large_find(e, hash, s, len);
+	if (l->len) {
+		push_all(out, (const uint32_t *)(const void *)(e->arena.p + l->at), l->n);
 		return;
 	}
 	merge(e, s, len);
 	push_all(out, e->merged.p, e->merged.n);
 	if (len > SHORT_KEY || e->merged.n > SHORT_IDS)
-		large_put(e, l, hash, s, len);
+		large_put(e, hash, s, len);
 }
 
 static const uint64_t low_bytes[9] = {0, 0xff, 0xffff, 0xffffff, 0xffffffff, 0xffffffffff,
@@ -195,6 +252,9 @@ struct key {
 	struct small *set;
 };
 
+/* What a pretoken too long for the small cache is looked up in: no key is 0, 0. */
+static struct small never[2] = {{.lo = 1}, {.lo = 1}};
+
 static void small_miss(
     struct encoder *e, const struct key *key, const char *s, size_t len, struct ids *out)
 {
@@ -203,7 +263,7 @@ static void small_miss(
 
 	add_large(e, s, len, out);
 	n = out->n - was;
-	if (n > SHORT_IDS)
+	if (n > SHORT_IDS || set == never)
 		return;
 	set[1] = set[0];
 	set[0].lo = key->lo;
@@ -213,71 +273,106 @@ static void small_miss(
 }
 
 /* Pretokens that are looked up together. */
-#define BLOCK 256
+#define BLOCK (SCAN_ITEMS + 64)
 
-/* Keys first, so that the sets are on their way from memory when they are read.  A pretoken too long
- * for the small cache has no key: its length byte is 0. */
-static void make_keys(const struct encoder *e, const char *s, size_t len, size_t start,
-    const size_t *ends, size_t n, struct key *key)
+/* Keys first, so that the sets are on their way from memory when they are read.  Pretoken i is
+ * s[pos[i], pos[i + 1]). */
+static void make_keys(const struct encoder *e, const char *s, size_t len, const uint32_t *pos,
+    size_t n, struct key *key)
 {
 	size_t i;
 
-	for (i = 0; i < n; start = ends[i++]) {
-		size_t k = ends[i] - start;
+	for (i = 0; i < n; i++) {
+		size_t k = pos[i + 1] - pos[i];
 
 		if (k > SHORT_KEY) {
-			key[i] = (struct key){0, 0, NULL};
+			key[i] = (struct key){0, 0, never};
 			continue;
 		}
-		small_key(s + start, k, len - start, &key[i].lo, &key[i].hi);
+		small_key(s + pos[i], k, len - pos[i], &key[i].lo, &key[i].hi);
 		key[i].set = small_set(e, key[i].lo, key[i].hi);
 		__builtin_prefetch(key[i].set);
 	}
 }
 
-/* Ids of the pretokens s[start, ends[0]), s[ends[0], ends[1]), …, n <= BLOCK of them. */
-static void add_pretokens(struct encoder *e, const char *s, size_t len, size_t start,
-    const size_t *ends, size_t n, struct ids *out)
+/* Ids of n <= BLOCK pretokens. */
+static void add_keys(struct encoder *e, const char *s, const uint32_t *pos, size_t n,
+    const struct key *key, struct ids *out)
+{
+	size_t i;
+
+	ids_grow(out, (SHORT_IDS + 1) * n);
+	for (i = 0; i < n; i++) {
+		const struct small *set = key[i].set;
+		int differs = set[0].lo != key[i].lo || set[0].hi != key[i].hi;
+
+		if (differs) {
+			set++;
+			if (set->lo != key[i].lo || set->hi != key[i].hi) {
+				small_miss(e, &key[i], s + pos[i], pos[i + 1] - pos[i], out);
+				ids_grow(out, (SHORT_IDS + 1) * (n - i));
+				continue;
+			}
+		}
+		memcpy(out->p + out->n, set->id, 16); /* n, too: there is room */
+		out->n += set->n;
+	}
+}
+
+/* The same, for any pretokens. */
+static void add_pretokens(struct encoder *e, const char *s, size_t len, const uint32_t *pos,
+    size_t n, struct ids *out)
 {
 	struct key key[BLOCK];
 	size_t i;
 
-	make_keys(e, s, len, start, ends, n, key);
-	ids_grow(out, SHORT_IDS * n);
-	for (i = 0; i < n; start = ends[i++]) {
-		struct small *set = key[i].set;
+	if (e->fn || e->plain) {
+		for (i = 0; i < n; i++)
+			if (e->fn)
+				e->fn(e->arg, s + pos[i], pos[i + 1] - pos[i]);
+			else
+				add_large(e, s + pos[i], pos[i + 1] - pos[i], out);
+		return;
+	}
+	make_keys(e, s, len, pos, n, key);
+	add_keys(e, s, pos, n, key, out);
+}
 
-		if (!set) {
-			add_large(e, s + start, ends[i] - start, out);
-			ids_grow(out, SHORT_IDS * (n - i));
-			continue;
+/* A normalized piece, its added tokens and pretokens in one pass. */
+static void add_scanned(struct encoder *e, const char *s, size_t len, struct ids *out)
+{
+	struct scan *c = &e->scan;
+	struct key key[BLOCK];
+	size_t n, i, k;
+
+	scan_init(c, &e->t->pretok, &e->t->normalized, s, len);
+	while ((n = scan_next(c))) {
+		if (!e->fn)
+			make_keys(e, s, len, c->pos, n, key);
+		for (i = k = 0; i < n; i++) {
+			size_t to = k < c->n_added ? c->added[k].item : n;
+
+			if (e->fn)
+				add_pretokens(e, s, len, c->pos + i, to - i, out);
+			else
+				add_keys(e, s, c->pos + i, to - i, key + i, out);
+			for (i = to; k < c->n_added && c->added[k].item == i; k++)
+				if (!e->fn)
+					ids_push(out, c->added[k].id);
 		}
-		if (set[0].lo != key[i].lo || set[0].hi != key[i].hi) {
-			set++;
-			if (set[0].lo != key[i].lo || set[0].hi != key[i].hi) {
-				small_miss(e, &key[i], s + start, ends[i] - start, out);
-				ids_grow(out, SHORT_IDS * (n - i));
-				continue;
-			}
-		}
-		memcpy(out->p + out->n, set[0].id, sizeof(set[0].id));
-		out->n += set[0].n;
 	}
 }
 
 /* A piece between added tokens, normalized. */
 static void add_piece(struct encoder *e, const char *s, size_t len, struct ids *out)
 {
-	size_t ends[BLOCK], n, i, pos = 0, start = 0;
+	uint32_t pos[BLOCK + 1];
+	size_t n, at = 0;
 
-	while ((n = pretok_split(&e->t->pretok, s, len, &pos, ends, BLOCK))) {
-		if (!e->fn) {
-			add_pretokens(e, s, len, start, ends, n, out);
-			start = ends[n - 1];
-			continue;
-		}
-		for (i = 0; i < n; start = ends[i++])
-			e->fn(e->arg, s + start, ends[i] - start);
+	pos[0] = 0;
+	while ((n = pretok_split(&e->t->pretok, s, len, &at, pos + 1, BLOCK))) {
+		add_pretokens(e, s, len, pos, n, out);
+		pos[0] = pos[n];
 	}
 }
 
@@ -293,6 +388,10 @@ static void add_raw_piece(struct encoder *e, const char *s, size_t len, struct i
 		nfc_put(&e->norm, s, len);
 		s = e->norm.p;
 		len = e->norm.len;
+	}
+	if (!e->plain && scan_can(&e->t->pretok, &e->t->normalized)) {
+		add_scanned(e, s, len, out);
+		return;
 	}
 	it.s = s;
 	it.len = len;
@@ -314,7 +413,7 @@ static int add_text(struct encoder *e, const char *s, size_t len, struct ids *ou
 		err_set("a text of %zu bytes is too long (at most 2 GiB)", len);
 		return -1;
 	}
-	if (!utf8_valid(s, len, &bad)) {
+	if (!jscan_isa()->utf8(s, len) && !utf8_valid(s, len, &bad)) {
 		err_set("invalid UTF-8 at byte %zu", bad);
 		return -1;
 	}

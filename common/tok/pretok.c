@@ -252,7 +252,7 @@ static inline size_t cl100k_end(const struct cut *c, size_t i, int max_digits)
 }
 
 size_t pretok_split(
-    const struct pretok *p, const char *s, size_t len, size_t *pos, size_t *ends, size_t cap)
+    const struct pretok *p, const char *s, size_t len, size_t *pos, uint32_t *ends, size_t cap)
 {
 	const struct cut c = {s, len, p->unicode14 ? TOKCHAR_NEW : 0};
 	size_t i = *pos, n = 0;
@@ -260,19 +260,19 @@ size_t pretok_split(
 	switch (p->kind) {
 	case PRETOK_GPT2:
 		for (; i < len && n < cap; n++)
-			ends[n] = i = gpt2_end(&c, i);
+			ends[n] = (uint32_t)(i = gpt2_end(&c, i));
 		break;
 	case PRETOK_CL100K:
 		for (; i < len && n < cap; n++)
-			ends[n] = i = cl100k_end(&c, i, 3);
+			ends[n] = (uint32_t)(i = cl100k_end(&c, i, 3));
 		break;
 	case PRETOK_QWEN2:
 		for (; i < len && n < cap; n++)
-			ends[n] = i = cl100k_end(&c, i, 1);
+			ends[n] = (uint32_t)(i = cl100k_end(&c, i, 1));
 		break;
 	case PRETOK_WHOLE:
 		if (i < len)
-			ends[n++] = i = len;
+			ends[n++] = (uint32_t)(i = len);
 		break;
 	}
 	*pos = i;

@@ -6,7 +6,8 @@
  *
  * The regexes are hand-written state machines, recognised by their exact text (pretok_find).  Every
  * one of them covers its whole input, so a piece is cut into pretokens without gaps, and the end of
- * the piece is the end of text for the regex.  Text must be valid UTF-8.  Time is linear.
+ * the piece is the end of text for the regex.  Text must be valid UTF-8
+ * and less than 4 GiB.  Time is linear.
  *
  *	PRETOK_GPT2	's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
  *	PRETOK_CL100K	(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|
@@ -40,6 +41,6 @@ int pretok_by_name(const char *name, enum pretok_kind *kind);
 /* Cut from *pos on: fills ends[] (offsets in s, at most cap >= 1 of them), advances *pos to the
  * last one and returns their number; 0 at the end. */
 size_t pretok_split(
-    const struct pretok *p, const char *s, size_t len, size_t *pos, size_t *ends, size_t cap);
+    const struct pretok *p, const char *s, size_t len, size_t *pos, uint32_t *ends, size_t cap);
 
 #endif

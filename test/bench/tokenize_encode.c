@@ -29,7 +29,8 @@ static double check_nfc(struct encoder *e, const struct tokenizer *t, const char
 
 static double split(struct encoder *e, const struct tokenizer *t, const char *s, size_t n)
 {
-	size_t ends[256], pos = 0, k, sum = 0;
+	size_t pos = 0, k, sum = 0;
+	uint32_t ends[256];
 
 	(void)e;
 	while ((k = pretok_split(&t->pretok, s, n, &pos, ends, 256)))

@@ -1,0 +1,100 @@
+/* scan: a piece of text to GPT-2 pretokens and added tokens in one pass, 64 bytes at a time.
+ *
+ *	struct scan c;
+ *	scan_init(&c, &splitter, &added, s, len);
+ *	while ((n = scan_next(&c)))
+ *		item i < n is s[c.pos[i], c.pos[i + 1]): a pretoken, or, when it is the item of
+ *		c.added[0 .. c.n_added), the added tokens of these entries, one after the other
+ *
+ * What pretok_split() and added_next() give one after the other, exactly, for the splitter
+ * PRETOK_GPT2 and added tokens without flags (scan_can).  Each block of 64 bytes becomes bit masks:
+ * letters, digits, white space, spaces, apostrophes, bytes from 0x80 up, and the places where an
+ * added token may begin.  Non-ASCII characters and these places are looked at one by one; where
+ * pretokens begin then follows from the masks by shifts:
+ *
+ *	T	the class differs from that of the byte before (added tokens are a class, too)
+ *	E	the last character of white space that text follows: \s+(?!\S)
+ *	J	a space that text follows: it leads the run behind it, which then begins no pretoken
+ *	starts = (T | E) & ~(J << 1), and behind the contractions 's 't 'm 'd 're 've 'll
+ *
+ * Text must be valid UTF-8 and less than 2 GiB.  The masks are made by the best instruction set of
+ * this CPU; all of them give the same.
+ */
+#ifndef OLMO_TOK_SCAN_H
+#define OLMO_TOK_SCAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tok/added.h"
+#include "tok/pretok.h"
+
+/* Of 64 bytes, the first in bit 0; of ASCII characters but for high. */
+struct scan_mask {
+	uint64_t letter, digit, white, space, quote, high;
+	uint64_t cand; /* an added token may begin; bit 63 without regard to the byte behind it */
+};
+
+struct scan_isa {
+	const char *name;
+	/* Masks of n blocks at p.  Candidates are bytes pair[k][0] before pair[k][1], k < n_pair. */
+	void (*masks)(const char *p, size_t n, const uint8_t (*pair)[2], int n_pair,
+	    struct scan_mask *m);
+};
+
+extern const struct scan_isa scan_plain, scan_avx2, scan_avx512;
+/* NULL: the best; else this table (tests; not while threads run). */
+extern const struct scan_isa *scan_isa_force;
+const struct scan_isa *scan_isa(void);
+/* The tables that this CPU can run, NULL behind the last. */
+const struct scan_isa *const *scan_isa_all(void);
+
+enum {
+	SCAN_WINDOW = 64, /* blocks whose masks are made at once */
+	SCAN_ITEMS = 256  /* items of one call, at least, but for the last one */
+};
+
+/* One block, non-ASCII characters and added tokens included. */
+struct scan_plane {
+	uint64_t l, n, s;    /* class, of all bytes of a character */
+	uint64_t s1, s2, s3; /* first byte of white space of 1, 2, 3 bytes */
+	uint64_t space, quote;
+	uint64_t x; /* in an added token, or behind the text */
+};
+
+struct scan_added {
+	uint32_t pos, item, id;
+};
+
+struct scan {
+	/* the last call's */
+	uint32_t pos[SCAN_ITEMS + 64 + 2];
+	struct scan_added *added;
+	size_t n_added, cap_added;
+	/* private */
+	const struct scan_isa *isa;
+	const struct added_set *set;
+	unsigned hide;
+	const char *s;
+	size_t len, block; /* the next block to prepare */
+	size_t n_pos, n_items;    /* positions; items handed out */
+	size_t n_queue, n_placed; /* entries of added, and those whose item is known */
+	size_t search;          /* end of the last added token */
+	struct scan_plane cur, carry;
+	size_t skip; /* bytes of the block that belong to the character before it */
+	struct scan_plane last; /* of the block before cur; bit 63 is used */
+	uint64_t join, set_next, clear_next;
+	size_t window; /* first block of mask[] */
+	struct scan_mask mask[SCAN_WINDOW];
+	char tail[64];
+};
+
+/* Whether scan can do it: else use pretok_split and added_next. */
+int scan_can(const struct pretok *p, const struct added_set *set);
+/* c keeps its memory from use to use; the first time it is all zero. */
+void scan_init(struct scan *c, const struct pretok *p, const struct added_set *set, const char *s,
+    size_t len);
+size_t scan_next(struct scan *c);
+void scan_release(struct scan *c);
+
+#endif
