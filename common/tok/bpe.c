@@ -1,12 +1,13 @@
 #include "tok/bpe.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 
 /* Pretokens up to this many symbols are merged by looking for the lowest rank again and again. */
-#define SHORT 40
+#define SHORT 96
 
 void bpe_init(struct bpe *b, size_t n_merges)
 {
@@ -15,9 +16,9 @@ void bpe_init(struct bpe *b, size_t n_merges)
 
 	while (n < 2 * n_merges + 1)
 		n *= 2, bits++;
+	memset(b, 0, sizeof(*b));
 	b->slot = xreallocarray(NULL, n, sizeof(*b->slot));
-	for (i = 0; i < n; i++)
-		b->slot[i].pair = UINT64_MAX;
+	memset(b->slot, 0xff, n * sizeof(*b->slot));
 	b->mask = n - 1;
 	b->shift = 64 - bits;
 	for (i = 0; i < 256; i++)
@@ -27,7 +28,9 @@ void bpe_init(struct bpe *b, size_t n_merges)
 void bpe_release(struct bpe *b)
 {
 	free(b->slot);
-	b->slot = NULL;
+	free(b->made);
+	free(b->bytes);
+	memset(b, 0, sizeof(*b));
 }
 
 void bpe_work_release(struct bpe_work *w)
@@ -37,80 +40,103 @@ void bpe_work_release(struct bpe_work *w)
 	memset(w, 0, sizeof(*w));
 }
 
+enum { RANK_BITS = 22, ID_BITS = 21 };
+
+static inline uint64_t pair_of(uint32_t left, uint32_t right)
+{
+	return (uint64_t)left << ID_BITS | right;
+}
+
 static inline size_t place(const struct bpe *b, uint64_t pair)
 {
-	/* The two halves are ids below 2^24: spread both before the top bits are taken. */
 	return (size_t)((pair ^ pair >> 15) * 0x9e3779b97f4a7c15u >> b->shift);
+}
+
+/* The slot of a pair, or the free one where it belongs. */
+static inline uint64_t *find(const struct bpe *b, uint64_t pair)
+{
+	size_t i = place(b, pair);
+
+	while (b->slot[i] >> RANK_BITS != pair && b->slot[i] != UINT64_MAX)
+		i = (i + 1) & b->mask;
+	return &b->slot[i];
+}
+
+/* BPE_NONE when there is none. */
+static inline uint32_t rank_of(const struct bpe *b, uint32_t left, uint32_t right)
+{
+	uint64_t slot = *find(b, pair_of(left, right));
+
+	return slot == UINT64_MAX ? BPE_NONE : (uint32_t)slot & ((1u << RANK_BITS) - 1);
 }
 
 void bpe_merge(struct bpe *b, uint32_t left, uint32_t right, uint32_t rank, uint32_t id)
 {
-	uint64_t pair = (uint64_t)left << 32 | right;
-	size_t i = place(b, pair);
+	uint64_t pair = pair_of(left, right);
 
-	while (b->slot[i].pair != UINT64_MAX && b->slot[i].pair != pair)
-		i = (i + 1) & b->mask;
-	b->slot[i] = (struct bpe_slot){pair, rank, id};
+	assert(left <= BPE_MAX_ID && right <= BPE_MAX_ID && id <= BPE_MAX_ID &&
+	       rank <= BPE_MAX_RANK);
+	*find(b, pair) = pair << RANK_BITS | rank;
+	if (rank >= b->cap_made) {
+		b->cap_made = rank + rank / 2 + 64;
+		b->made = xreallocarray(b->made, b->cap_made, sizeof(*b->made));
+	}
+	b->made[rank] = id;
 }
 
-static inline const struct bpe_slot *find(const struct bpe *b, uint32_t left, uint32_t right)
+void bpe_build(struct bpe *b)
 {
-	uint64_t pair = (uint64_t)left << 32 | right;
-	size_t i = place(b, pair);
+	unsigned i, k;
 
-	while (b->slot[i].pair != pair) {
-		if (b->slot[i].pair == UINT64_MAX)
-			return NULL;
-		i = (i + 1) & b->mask;
-	}
-	return &b->slot[i];
+	b->bytes = xreallocarray(b->bytes, 65536, sizeof(*b->bytes));
+	for (i = 0; i < 256; i++)
+		for (k = 0; k < 256; k++)
+			b->bytes[i << 8 | k] =
+			    b->byte_id[i] == BPE_NONE || b->byte_id[k] == BPE_NONE
+				? BPE_NONE
+				: rank_of(b, b->byte_id[i], b->byte_id[k]);
 }
 
 int bpe_find(const struct bpe *b, uint32_t left, uint32_t right, uint32_t *rank, uint32_t *id)
 {
-	const struct bpe_slot *s = find(b, left, right);
-
-	if (!s)
+	*rank = rank_of(b, left, right);
+	if (*rank == BPE_NONE)
 		return 0;
-	*rank = s->rank;
-	*id = s->id;
+	*id = b->made[*rank];
 	return 1;
 }
 
-static inline uint32_t rank_of(const struct bpe *b, uint32_t left, uint32_t right, uint32_t *id)
+/* Where the lowest of n >= 1 ranks stands, the leftmost among equals. */
+static inline size_t lowest(const uint32_t *rank, size_t n)
 {
-	const struct bpe_slot *s = find(b, left, right);
+	uint64_t best = (uint64_t)rank[0] << 32;
+	size_t i;
 
-	if (!s)
-		return BPE_NONE;
-	*id = s->id;
-	return s->rank;
+	for (i = 1; i < n; i++) {
+		uint64_t x = (uint64_t)rank[i] << 32 | i;
+
+		best = x < best ? x : best;
+	}
+	return (size_t)(uint32_t)best;
 }
 
-/* n <= SHORT symbols in ids, merged in place. */
-static size_t merge_short(const struct bpe *b, uint32_t *ids, size_t n)
+/* n <= SHORT symbols in ids, merged in place; rank[i] is that of the pair (i, i + 1). */
+static size_t merge_short(const struct bpe *b, uint32_t *ids, uint32_t *rank, size_t n)
 {
-	uint32_t rank[SHORT], to[SHORT]; /* of the pair (i, i + 1) */
-	size_t i, best;
-
-	for (i = 0; i + 1 < n; i++)
-		rank[i] = rank_of(b, ids[i], ids[i + 1], &to[i]);
 	while (n > 1) {
-		for (best = 0, i = 1; i + 1 < n; i++)
-			if (rank[i] < rank[best])
-				best = i;
+		size_t best = lowest(rank, n - 1);
+
 		if (rank[best] == BPE_NONE)
 			break;
-		ids[best] = to[best];
+		ids[best] = b->made[rank[best]];
 		n--;
 		memmove(ids + best + 1, ids + best + 2, (n - best - 1) * sizeof(*ids));
 		if (best + 1 < n) {
 			memmove(rank + best + 1, rank + best + 2, (n - best - 2) * sizeof(*rank));
-			memmove(to + best + 1, to + best + 2, (n - best - 2) * sizeof(*to));
-			rank[best] = rank_of(b, ids[best], ids[best + 1], &to[best]);
+			rank[best] = rank_of(b, ids[best], ids[best + 1]);
 		}
 		if (best > 0)
-			rank[best - 1] = rank_of(b, ids[best - 1], ids[best], &to[best - 1]);
+			rank[best - 1] = rank_of(b, ids[best - 1], ids[best]);
 	}
 	return n;
 }
@@ -162,25 +188,27 @@ static void work_reserve(struct bpe_work *w, size_t n)
 	if (n <= w->cap)
 		return;
 	w->cap = n + n / 2;
-	w->mem = xreallocarray(w->mem, w->cap, 4 * sizeof(*w->mem));
+	w->mem = xreallocarray(w->mem, w->cap, 3 * sizeof(*w->mem));
 	/* Each merge removes a symbol and adds at most two pairs. */
 	w->heap = xreallocarray(w->heap, w->cap, 3 * sizeof(*w->heap));
 }
 
+static void put_pair(struct bpe_work *w, size_t *n_heap, uint32_t rank, size_t at)
+{
+	if (rank != BPE_NONE)
+		heap_push(w->heap, n_heap, (uint64_t)rank << 32 | at);
+}
+
+/* The same for any n: the pairs wait in a heap. */
 static size_t merge_long(const struct bpe *b, struct bpe_work *w, uint32_t *ids, size_t n)
 {
-	uint32_t *rank, *to, *next, *prev; /* of the pair at i; links of live symbols */
+	uint32_t *rank = w->mem; /* of the pair at i; set by the caller */
+	uint32_t *next = rank + w->cap, *prev = next + w->cap; /* links of live symbols */
 	size_t i, live, n_heap = 0;
 
-	work_reserve(w, n);
-	rank = w->mem;
-	to = rank + w->cap;
-	next = to + w->cap;
-	prev = next + w->cap;
 	for (i = 0; i < n; i++) {
 		next[i] = (uint32_t)i + 1;
 		prev[i] = (uint32_t)i - 1; /* of the first: never followed */
-		rank[i] = i + 1 < n ? rank_of(b, ids[i], ids[i + 1], &to[i]) : BPE_NONE;
 		if (rank[i] != BPE_NONE)
 			w->heap[n_heap++] = (uint64_t)rank[i] << 32 | i;
 	}
@@ -194,21 +222,19 @@ static size_t merge_long(const struct bpe *b, struct bpe_work *w, uint32_t *ids,
 		if (rank[at] != top >> 32)
 			continue; /* the pair is gone, or has become another */
 		r = next[at];
-		ids[at] = to[at];
+		ids[at] = b->made[rank[at]];
 		rank[r] = BPE_NONE;
 		next[at] = next[r];
 		rank[at] = BPE_NONE;
 		if (next[at] < n) {
 			prev[next[at]] = (uint32_t)at;
-			rank[at] = rank_of(b, ids[at], ids[next[at]], &to[at]);
-			if (rank[at] != BPE_NONE)
-				heap_push(w->heap, &n_heap, (uint64_t)rank[at] << 32 | at);
+			rank[at] = rank_of(b, ids[at], ids[next[at]]);
+			put_pair(w, &n_heap, rank[at], at);
 		}
 		if (at > 0) {
 			l = prev[at];
-			rank[l] = rank_of(b, ids[l], ids[at], &to[l]);
-			if (rank[l] != BPE_NONE)
-				heap_push(w->heap, &n_heap, (uint64_t)rank[l] << 32 | l);
+			rank[l] = rank_of(b, ids[l], ids[at]);
+			put_pair(w, &n_heap, rank[l], l);
 		}
 	}
 	for (i = live = 0; i < n; i = next[i])
@@ -216,14 +242,34 @@ static size_t merge_long(const struct bpe *b, struct bpe_work *w, uint32_t *ids,
 	return live;
 }
 
+/* Symbols of the bytes that have one, and the ranks of their pairs; the last has none. */
+static size_t start(const struct bpe *b, const char *s, size_t len, uint32_t *ids, uint32_t *rank)
+{
+	const unsigned char *u = (const unsigned char *)s;
+	size_t n = 0, i;
+	unsigned before = 0;
+
+	for (i = 0; i < len; i++) {
+		ids[n] = b->byte_id[u[i]];
+		if (ids[n] == BPE_NONE)
+			continue;
+		if (n)
+			rank[n - 1] = b->bytes[before << 8 | u[i]];
+		before = u[i];
+		n++;
+	}
+	if (n)
+		rank[n - 1] = BPE_NONE;
+	return n;
+}
+
 size_t bpe_encode(
     const struct bpe *b, struct bpe_work *w, const char *s, size_t len, uint32_t *ids)
 {
-	size_t n = 0, i;
+	uint32_t rank[SHORT];
 
-	for (i = 0; i < len; i++) {
-		ids[n] = b->byte_id[(unsigned char)s[i]];
-		n += ids[n] != BPE_NONE;
-	}
-	return n <= SHORT ? merge_short(b, ids, n) : merge_long(b, w, ids, n);
+	if (len <= SHORT)
+		return merge_short(b, ids, rank, start(b, s, len, ids, rank));
+	work_reserve(w, len);
+	return merge_long(b, w, ids, start(b, s, len, ids, w->mem));
 }

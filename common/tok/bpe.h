@@ -8,6 +8,7 @@
  *	bpe_init(&b, n_merges);
  *	b.byte_id[byte] = id;			BPE_NONE where there is none
  *	bpe_merge(&b, left, right, rank, id);	the last of equal pairs counts
+ *	bpe_build(&b);				when all of that is known
  *	n = bpe_encode(&b, &work, s, len, ids);	ids has room for len; returns their number
  *	bpe_release(&b);
  *
@@ -21,27 +22,29 @@
 #include <stdint.h>
 
 #define BPE_NONE UINT32_MAX
-
-struct bpe_slot {
-	uint64_t pair; /* left << 32 | right; all ones: empty */
-	uint32_t rank, id;
-};
+/* What a slot has room for; more than any vocabulary in use. */
+#define BPE_MAX_ID   0x1ffffeu
+#define BPE_MAX_RANK 0x3ffffeu
 
 struct bpe {
 	uint32_t byte_id[256];
-	struct bpe_slot *slot; /* open addressing, at most half full */
-	unsigned shift;        /* 64 - log2(slots) */
+	uint64_t *slot; /* left << 43 | right << 22 | rank; all ones: empty; at most half full */
+	unsigned shift; /* 64 - log2(slots) */
 	size_t mask;
+	uint32_t *made; /* id by rank */
+	size_t cap_made;
+	uint32_t *bytes; /* rank of two bytes, first << 8 | second, or BPE_NONE */
 };
 
 struct bpe_work {
-	uint32_t *mem; /* symbols, ranks, links */
+	uint32_t *mem; /* ranks and links of symbols */
 	uint64_t *heap;
 	size_t cap; /* bytes of pretoken they hold */
 };
 
 void bpe_init(struct bpe *b, size_t n_merges);
 void bpe_merge(struct bpe *b, uint32_t left, uint32_t right, uint32_t rank, uint32_t id);
+void bpe_build(struct bpe *b);
 /* The merge of a pair: 1 and *rank, *id, or 0. */
 int bpe_find(const struct bpe *b, uint32_t left, uint32_t right, uint32_t *rank, uint32_t *id);
 size_t bpe_encode(

@@ -272,6 +272,10 @@ static int load_merges(struct load *l, const json_t *merges)
 		return -1;
 	}
 	l->n_merge = json_array_size(merges);
+	if (l->n_merge > BPE_MAX_RANK) {
+		err_set("%s: more than %u merges", l->path, BPE_MAX_RANK);
+		return -1;
+	}
 	l->merge = xreallocarray(NULL, l->n_merge + 1, 3 * sizeof(*l->merge));
 	bpe_init(&l->t->bpe, l->n_merge);
 	buf_need(&left, 1);
@@ -299,6 +303,7 @@ static int load_bytes(struct load *l)
 			complete = 0;
 	}
 	buf_release(&c);
+	bpe_build(&l->t->bpe);
 	return complete;
 }
 

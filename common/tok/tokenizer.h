@@ -38,7 +38,7 @@
 
 enum tokenizer_profile { TOKENIZER_A, TOKENIZER_B, TOKENIZER_C };
 
-#define TOKENIZER_MAX_ID 0xffffffu /* larger ids are refused */
+#define TOKENIZER_MAX_ID BPE_MAX_ID /* larger ids are refused */
 
 /* One id: the bytes it stands for in text. */
 struct tokenizer_token {

@@ -42,6 +42,7 @@ static void make_rules(struct pcg64 *r, struct rule *rule, struct bpe *b)
 		    pcg64_next32(r) % reach, pcg64_next32(r) % reach, rank[i], BYTES + i};
 		bpe_merge(b, rule[i].left, rule[i].right, rule[i].rank, rule[i].id);
 	}
+	bpe_build(b);
 }
 
 /* The rule of a pair: the last of equal ones. */
@@ -126,6 +127,7 @@ static void last_of_equal_merges_is_not_used(void **state)
 	b.byte_id['a'] = 0;
 	bpe_merge(&b, 0, 0, 0, 1);
 	bpe_merge(&b, 0, 0, 1, 2);
+	bpe_build(&b);
 	assert_int_equal(bpe_encode(&b, &w, "aaa", 3, ids), 2);
 	assert_int_equal(ids[0], 2); /* leftmost */
 	assert_int_equal(ids[1], 0);

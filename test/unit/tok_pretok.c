@@ -158,7 +158,8 @@ static void check(enum pretok_kind kind, size_t cap)
 {
 	struct pretok p = {.kind = kind};
 	char s[4 * MAX];
-	size_t off[MAX + 1], ends[MAX], i, k, got = 0, pos = 0, m;
+	size_t off[MAX + 1], i, k, got = 0, pos = 0, m;
+	uint32_t ends[MAX];
 
 	for (i = off[0] = 0; i < n; i++)
 		off[i + 1] = off[i] + (size_t)utf8_put(s + off[i], text[i].cp);
@@ -209,7 +210,8 @@ static void new_letters_have_a_class_in_unicode14(void **state)
 {
 	/* U+11F04 KAWI LETTER A came with 15.0: other, and so no part of the word. */
 	struct pretok p = {.kind = PRETOK_GPT2};
-	size_t ends[8], pos = 0;
+	size_t pos = 0;
+	uint32_t ends[8];
 
 	(void)state;
 	assert_int_equal(pretok_split(&p,
