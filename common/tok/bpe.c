@@ -5,22 +5,40 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/os.h"
 
 /* Pretokens up to this many symbols are merged by looking for the lowest rank again and again. */
 #define SHORT 96
+
+/* Looked up at random: in huge pages, once it is large. */
+static void *slots_new(size_t bytes)
+{
+	enum { HUGE = 2 << 20 };
+	size_t all = bytes < HUGE / 2 ? bytes : (bytes + HUGE - 1) / HUGE * HUGE;
+	void *p = all < HUGE ? xmalloc(all) : aligned_alloc(HUGE, all);
+
+	if (!p)
+		die(EXIT_IO, "out of memory: %zu bytes", all);
+	if (all >= HUGE)
+		os_huge_pages(p, all);
+	return p;
+}
 
 void bpe_init(struct bpe *b, size_t n_merges)
 {
 	size_t n = 16, i;
 	unsigned bits = 4;
 
-	while (n < 2 * n_merges + 1)
+	while (n < n_merges + n_merges / 4 + 1)
 		n *= 2, bits++;
 	memset(b, 0, sizeof(*b));
-	b->slot = xreallocarray(NULL, n, sizeof(*b->slot));
+	b->slot = slots_new(n * sizeof(*b->slot));
 	memset(b->slot, 0xff, n * sizeof(*b->slot));
+	b->may = xcalloc(n / 4, sizeof(*b->may));
 	b->mask = n - 1;
 	b->shift = 64 - bits;
+	b->cap_made = n_merges + 1;
+	b->made = xcalloc(b->cap_made, sizeof(*b->made));
 	for (i = 0; i < 256; i++)
 		b->byte_id[i] = BPE_NONE;
 }
@@ -28,6 +46,7 @@ void bpe_init(struct bpe *b, size_t n_merges)
 void bpe_release(struct bpe *b)
 {
 	free(b->slot);
+	free(b->may);
 	free(b->made);
 	free(b->bytes);
 	memset(b, 0, sizeof(*b));
@@ -47,36 +66,45 @@ static inline uint64_t pair_of(uint32_t left, uint32_t right)
 	return (uint64_t)left << ID_BITS | right;
 }
 
-static inline size_t place(const struct bpe *b, uint64_t pair)
+static inline uint64_t hash_of(uint64_t pair)
 {
-	return (size_t)((pair ^ pair >> 15) * 0x9e3779b97f4a7c15u >> b->shift);
+	return (pair ^ pair >> 15) * 0x9e3779b97f4a7c15u;
 }
+
+/* The rank in a slot, and in a free one. */
+#define NO_RANK ((1u << RANK_BITS) - 1)
 
 /* The slot of a pair, or the free one where it belongs. */
 static inline uint64_t *find(const struct bpe *b, uint64_t pair)
 {
-	size_t i = place(b, pair);
+	size_t i = hash_of(pair) >> b->shift;
 
 	while (b->slot[i] >> RANK_BITS != pair && b->slot[i] != UINT64_MAX)
 		i = (i + 1) & b->mask;
 	return &b->slot[i];
 }
 
-/* BPE_NONE when there is none. */
+/* NO_RANK when there is none: what a free slot holds. */
 static inline uint32_t rank_of(const struct bpe *b, uint32_t left, uint32_t right)
 {
-	uint64_t slot = *find(b, pair_of(left, right));
+	uint64_t pair = pair_of(left, right), hash = hash_of(pair), bit = hash >> (b->shift - 4);
+	size_t i = hash >> b->shift;
 
-	return slot == UINT64_MAX ? BPE_NONE : (uint32_t)slot & ((1u << RANK_BITS) - 1);
+	if (!(b->may[bit / 64] >> bit % 64 & 1))
+		return NO_RANK;
+	while ((b->slot[i] >> RANK_BITS != pair) & (b->slot[i] != UINT64_MAX))
+		i = (i + 1) & b->mask;
+	return (uint32_t)b->slot[i] & NO_RANK;
 }
 
 void bpe_merge(struct bpe *b, uint32_t left, uint32_t right, uint32_t rank, uint32_t id)
 {
-	uint64_t pair = pair_of(left, right);
+	uint64_t pair = pair_of(left, right), bit = hash_of(pair) >> (b->shift - 4);
 
 	assert(left <= BPE_MAX_ID && right <= BPE_MAX_ID && id <= BPE_MAX_ID &&
 	       rank <= BPE_MAX_RANK);
 	*find(b, pair) = pair << RANK_BITS | rank;
+	b->may[bit / 64] |= (uint64_t)1 << bit % 64;
 	if (rank >= b->cap_made) {
 		b->cap_made = rank + rank / 2 + 64;
 		b->made = xreallocarray(b->made, b->cap_made, sizeof(*b->made));
@@ -93,52 +121,97 @@ void bpe_build(struct bpe *b)
 		for (k = 0; k < 256; k++)
 			b->bytes[i << 8 | k] =
 			    b->byte_id[i] == BPE_NONE || b->byte_id[k] == BPE_NONE
-				? BPE_NONE
+				? NO_RANK
 				: rank_of(b, b->byte_id[i], b->byte_id[k]);
 }
 
 int bpe_find(const struct bpe *b, uint32_t left, uint32_t right, uint32_t *rank, uint32_t *id)
 {
 	*rank = rank_of(b, left, right);
-	if (*rank == BPE_NONE)
+	if (*rank == NO_RANK)
 		return 0;
 	*id = b->made[*rank];
 	return 1;
 }
 
-/* Where the lowest of n >= 1 ranks stands, the leftmost among equals. */
-static inline size_t lowest(const uint32_t *rank, size_t n)
+/* A pair waiting to be merged: its rank, and the place of its left half, so that the lowest is the
+ * leftmost of the lowest rank.  The others: no merge, or no pair. */
+enum { PLACE_BITS = 7 };
+#define NO_PAIR UINT32_MAX
+
+static inline uint32_t wait_of(uint32_t rank, size_t at)
 {
-	uint64_t best = (uint64_t)rank[0] << 32;
+	return rank << PLACE_BITS | (uint32_t)at;
+}
+
+/* The lowest of the first n, rounded up to 4.  Words one by one: wider loads would wait for the
+ * stores just before. */
+static inline uint32_t lowest(const uint32_t *wait, size_t n)
+{
+	uint32_t a = wait[0], b = wait[1], c = wait[2], d = wait[3];
 	size_t i;
 
-	for (i = 1; i < n; i++) {
-		uint64_t x = (uint64_t)rank[i] << 32 | i;
-
-		best = x < best ? x : best;
+	for (i = 4; i < n; i += 4) {
+		a = wait[i] < a ? wait[i] : a;
+		b = wait[i + 1] < b ? wait[i + 1] : b;
+		c = wait[i + 2] < c ? wait[i + 2] : c;
+		d = wait[i + 3] < d ? wait[i + 3] : d;
+		__asm__("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d));
 	}
-	return (size_t)(uint32_t)best;
+	a = b < a ? b : a;
+	c = d < c ? d : c;
+	return c < a ? c : a;
+}
+
+/* The symbols of a short pretoken, 1 .. n, between two that merge with nothing. */
+struct symbols {
+	uint32_t id[SHORT + 2];
+	uint32_t wait[SHORT + 4]; /* of the pair (i, the next) */
+	uint32_t to[SHORT + 2];   /* what it becomes */
+	uint8_t next[SHORT + 2], prev[SHORT + 2];
+};
+enum { EDGE = BPE_MAX_ID + 1 };
+
+static inline void look_up(const struct bpe *b, struct symbols *y, size_t at)
+{
+	uint32_t rank = rank_of(b, y->id[at], y->id[y->next[at]]);
+
+	y->wait[at] = wait_of(rank, at);
+	y->to[at] = b->made[rank < b->cap_made ? rank : 0];
 }
 
 /* n <= SHORT symbols in ids, merged in place; rank[i] is that of the pair (i, i + 1). */
-static size_t merge_short(const struct bpe *b, uint32_t *ids, uint32_t *rank, size_t n)
+static size_t merge_short(const struct bpe *b, uint32_t *ids, const uint32_t *rank, size_t n)
 {
-	while (n > 1) {
-		size_t best = lowest(rank, n - 1);
+	struct symbols y;
+	uint32_t low;
+	size_t i, r, live;
 
-		if (rank[best] == BPE_NONE)
-			break;
-		ids[best] = b->made[rank[best]];
-		n--;
-		memmove(ids + best + 1, ids + best + 2, (n - best - 1) * sizeof(*ids));
-		if (best + 1 < n) {
-			memmove(rank + best + 1, rank + best + 2, (n - best - 2) * sizeof(*rank));
-			rank[best] = rank_of(b, ids[best], ids[best + 1]);
-		}
-		if (best > 0)
-			rank[best - 1] = rank_of(b, ids[best - 1], ids[best]);
+	y.id[0] = y.id[n + 1] = EDGE;
+	y.wait[0] = NO_PAIR;
+	y.next[0] = 1;
+	for (i = 1; i <= n; i++) {
+		y.id[i] = ids[i - 1];
+		y.wait[i] = wait_of(rank[i - 1], i);
+		y.to[i] = b->made[rank[i - 1] < b->cap_made ? rank[i - 1] : 0];
+		y.next[i] = (uint8_t)(i + 1);
+		y.prev[i] = (uint8_t)(i - 1);
 	}
-	return n;
+	for (; i < n + 4; i++)
+		y.wait[i] = NO_PAIR;
+	while ((low = lowest(y.wait, n + 1)) < wait_of(NO_RANK, 0)) {
+		i = low & ((1u << PLACE_BITS) - 1);
+		r = y.next[i];
+		y.id[i] = y.to[i];
+		y.wait[r] = NO_PAIR;
+		y.next[i] = y.next[r];
+		y.prev[y.next[r]] = (uint8_t)i;
+		look_up(b, &y, i);
+		look_up(b, &y, y.prev[i]);
+	}
+	for (i = y.next[0], live = 0; i <= n; i = y.next[i])
+		ids[live++] = y.id[i];
+	return live;
 }
 
 /* Min-heap of rank << 32 | position, four children a node. */
@@ -195,7 +268,7 @@ static void work_reserve(struct bpe_work *w, size_t n)
 
 static void put_pair(struct bpe_work *w, size_t *n_heap, uint32_t rank, size_t at)
 {
-	if (rank != BPE_NONE)
+	if (rank != NO_RANK)
 		heap_push(w->heap, n_heap, (uint64_t)rank << 32 | at);
 }
 
@@ -209,7 +282,7 @@ static size_t merge_long(const struct bpe *b, struct bpe_work *w, uint32_t *ids,
 	for (i = 0; i < n; i++) {
 		next[i] = (uint32_t)i + 1;
 		prev[i] = (uint32_t)i - 1; /* of the first: never followed */
-		if (rank[i] != BPE_NONE)
+		if (rank[i] != NO_RANK)
 			w->heap[n_heap++] = (uint64_t)rank[i] << 32 | i;
 	}
 	for (i = n_heap / 4 + 1; i-- > 0;)
@@ -223,9 +296,9 @@ static size_t merge_long(const struct bpe *b, struct bpe_work *w, uint32_t *ids,
 			continue; /* the pair is gone, or has become another */
 		r = next[at];
 		ids[at] = b->made[rank[at]];
-		rank[r] = BPE_NONE;
+		rank[r] = NO_RANK;
 		next[at] = next[r];
-		rank[at] = BPE_NONE;
+		rank[at] = NO_RANK;
 		if (next[at] < n) {
 			prev[next[at]] = (uint32_t)at;
 			rank[at] = rank_of(b, ids[at], ids[next[at]]);
@@ -259,7 +332,7 @@ static size_t start(const struct bpe *b, const char *s, size_t len, uint32_t *id
 		n++;
 	}
 	if (n)
-		rank[n - 1] = BPE_NONE;
+		rank[n - 1] = NO_RANK;
 	return n;
 }
 

@@ -28,9 +28,10 @@
 
 struct bpe {
 	uint32_t byte_id[256];
-	uint64_t *slot; /* left << 43 | right << 22 | rank; all ones: empty; at most half full */
+	uint64_t *slot; /* left << 43 | right << 22 | rank; all ones: empty; with room */
 	unsigned shift; /* 64 - log2(slots) */
 	size_t mask;
+	uint64_t *may;  /* 16 bits a slot: a pair with that hash exists; it stays in the cache */
 	uint32_t *made; /* id by rank */
 	size_t cap_made;
 	uint32_t *bytes; /* rank of two bytes, first << 8 | second, or BPE_NONE */

@@ -50,7 +50,7 @@ struct small {
 #define LONG_ARENA     (16u << 20) /* bytes; all is forgotten when it is full */
 
 struct large {
-	uint32_t hash, at;      /* upper half; offset in the arena: ids, then the key */
+	uint32_t hash, at;       /* offset in the arena: ids, then the key */
 	uint16_t len, n, pad[2]; /* bytes; ids.  len 0: empty */
 };
 
@@ -136,23 +136,18 @@ static void push_all(struct ids *out, const uint32_t *p, size_t n)
 }
 
 /* The slot of a pretoken, or the free one where it belongs. */
-static struct large *large_find(const struct encoder *e, uint64_t hash, const char *s, size_t len)
+static struct large *large_find(const struct encoder *e, uint32_t hash, const char *s, size_t len)
 {
-	size_t i = (size_t)hash & e->large_mask;
+	size_t i = hash & e->large_mask;
 
 	for (; e->large[i].len; i = (i + 1) & e->large_mask) {
 		const struct large *l = &e->large[i];
 
-		if (l->hash == hash >> 32 && l->len == len &&
+		if (l->hash == hash && l->len == len &&
 		    !memcmp(e->arena.p + l->at + 4 * (size_t)l->n, s, len))
 			break;
 	}
 	return &e->large[i];
-}
-
-static uint64_t large_hash(const char *s, size_t len)
-{
-	return hash64(s, len);
 }
 
 static void large_grow(struct encoder *e)
@@ -164,12 +159,9 @@ static void large_grow(struct encoder *e)
 	large_clear(e, 2 * n);
 	e->n_large = used;
 	for (i = 0; i < n; i++) {
-		const char *key = e->arena.p + old[i].at + 4 * (size_t)old[i].n;
-
 		if (!old[i].len)
 			continue;
-		k = (size_t)large_hash(key, old[i].len) & e->large_mask;
-		while (e->large[k].len)
+		for (k = old[i].hash & e->large_mask; e->large[k].len;)
 			k = (k + 1) & e->large_mask;
 		e->large[k] = old[i];
 	}
@@ -177,7 +169,7 @@ static void large_grow(struct encoder *e)
 }
 
 /* Remember e->merged. */
-static void large_put(struct encoder *e, uint64_t hash, const char *s, size_t len)
+static void large_put(struct encoder *e, uint32_t hash, const char *s, size_t len)
 {
 	size_t n = e->merged.n, bytes = 4 * n + ((len + 3) & ~(size_t)3);
 
@@ -187,8 +179,7 @@ static void large_put(struct encoder *e, uint64_t hash, const char *s, size_t le
 		large_clear(e, e->large_mask + 1);
 		e->arena.len = 0;
 	}
-	*large_find(e, hash, s, len) = (struct large){(uint32_t)(hash >> 32),
-	    (uint32_t)e->arena.len, (uint16_t)len, (uint16_t)n, {0}};
+	*large_find(e, hash, s, len) = (struct large){hash, (uint32_t)e->arena.len, (uint16_t)len, (uint16_t)n, {0}};
 	e->n_large++;
 	buf_need(&e->arena, bytes);
 	memcpy(e->arena.p + e->arena.len, e->merged.p, 4 * n);
@@ -200,7 +191,7 @@ static void large_put(struct encoder *e, uint64_t hash, const char *s, size_t le
  * are appended. */
 static void add_large(struct encoder *e, const char *s, size_t len, struct ids *out)
 {
-	uint64_t hash;
+	uint32_t hash;
 	const struct large *l;
 
 	if (len > LONG_KEY || e->plain) {
@@ -208,7 +199,7 @@ static void add_large(struct encoder *e, const char *s, size_t len, struct ids *
 		push_all(out, e->merged.p, e->merged.n);
 		return;
 	}
-	hash = large_hash(s, len);
+	hash = (uint32_t)hash64(s, len);
 	l = large_find(e, hash, s, len);
 	if (l->len) {
 		push_all(out, (const uint32_t *)(const void *)(e->arena.p + l->at), l->n);
