@@ -35,7 +35,8 @@ void ids_release(struct ids *v)
  * Two of them make a set of 64 bytes, one cache line; the newer one is in front. */
 #define SHORT_KEY       15
 #define SHORT_IDS       3
-#define SHORT_SETS_LOG2 17
+#define SHORT_MIN       15 /* log2 of the sets */
+#define SHORT_MAX       19
 
 struct small {
 	uint64_t lo, hi; /* all zero: empty */
@@ -56,10 +57,13 @@ struct large {
 
 struct encoder {
 	const struct tokenizer *t;
-	struct small *small; /* (1 << SHORT_SETS_LOG2, 2), aligned to 64 */
+	struct small *small; /* (sets, 2), aligned to 64 */
+	unsigned shift;      /* 64 - log2(sets) */
+	size_t n_missed;     /* since the last growth */
 	struct large *large; /* open addressing, at most half full */
 	size_t n_large, large_mask;
-	struct buf arena;
+	char *arena; /* (LONG_ARENA), touched as it fills */
+	size_t arena_len;
 	struct bpe_work work;
 	struct scan scan;
 	struct buf norm, tmp;
@@ -78,17 +82,32 @@ static void large_clear(struct encoder *e, size_t slots)
 	e->n_large = 0;
 }
 
+static void *huge_new(size_t bytes)
+{
+	void *p = aligned_alloc(2 << 20, bytes);
+
+	if (!p)
+		die(EXIT_IO, "out of memory: %zu bytes", bytes);
+	os_huge_pages(p, bytes);
+	return p;
+}
+
+static void small_new(struct encoder *e, unsigned log2)
+{
+	size_t bytes = sizeof(struct small) * 2 << log2;
+
+	e->small = huge_new(bytes);
+	memset(e->small, 0, bytes);
+	e->shift = 64 - log2;
+	e->n_missed = 0;
+}
+
 struct encoder *encoder_new(const struct tokenizer *t)
 {
 	struct encoder *e = xcalloc(1, sizeof(*e));
-	size_t bytes = sizeof(struct small) * 2 << SHORT_SETS_LOG2;
 
 	e->t = t;
-	e->small = aligned_alloc(2 << 20, bytes); /* huge pages */
-	if (!e->small)
-		die(EXIT_IO, "out of memory: %zu bytes", bytes);
-	os_huge_pages(e->small, bytes);
-	memset(e->small, 0, bytes);
+	small_new(e, SHORT_MIN);
 	large_clear(e, LONG_SLOTS_MIN);
 	return e;
 }
@@ -104,7 +123,7 @@ void encoder_free(struct encoder *e)
 		return;
 	free(e->small);
 	free(e->large);
-	buf_release(&e->arena);
+	free(e->arena);
 	bpe_work_release(&e->work);
 	scan_release(&e->scan);
 	buf_release(&e->norm);
@@ -144,7 +163,7 @@ static struct large *large_find(const struct encoder *e, uint32_t hash, const ch
 		const struct large *l = &e->large[i];
 
 		if (l->hash == hash && l->len == len &&
-		    !memcmp(e->arena.p + l->at + 4 * (size_t)l->n, s, len))
+		    !memcmp(e->arena + l->at + 4 * (size_t)l->n, s, len))
 			break;
 	}
 	return &e->large[i];
@@ -175,23 +194,24 @@ static void large_put(struct encoder *e, uint32_t hash, const char *s, size_t le
 
 	if (2 * e->n_large > e->large_mask && e->large_mask + 1 < LONG_SLOTS_MAX)
 		large_grow(e);
-	if (2 * e->n_large > e->large_mask || e->arena.len + bytes > LONG_ARENA) {
+	if (2 * e->n_large > e->large_mask || e->arena_len + bytes > LONG_ARENA) {
 		large_clear(e, e->large_mask + 1);
-		e->arena.len = 0;
+		e->arena_len = 0;
 	}
-	*large_find(e, hash, s, len) = (struct large){hash, (uint32_t)e->arena.len, (uint16_t)len, (uint16_t)n, {0}};
+	*large_find(e, hash, s, len) = (struct large){hash, (uint32_t)e->arena_len, (uint16_t)len, (uint16_t)n, {0}};
 	e->n_large++;
-	buf_need(&e->arena, bytes);
-	memcpy(e->arena.p + e->arena.len, e->merged.p, 4 * n);
-	memcpy(e->arena.p + e->arena.len + 4 * n, s, len);
-	e->arena.len += bytes;
+	if (!e->arena)
+		e->arena = huge_new(LONG_ARENA);
+	memcpy(e->arena + e->arena_len, e->merged.p, 4 * n);
+	memcpy(e->arena + e->arena_len + 4 * n, s, len);
+	e->arena_len += bytes;
 }
 
 /* A pretoken that the small cache does not hold: merge it, or find it in the large one.  The ids
  * are appended. */
-static void add_large(struct encoder *e, const char *s, size_t len, struct ids *out)
+static void add_large(
+    struct encoder *e, const char *s, size_t len, uint32_t hash, struct ids *out)
 {
-	uint32_t hash;
 	const struct large *l;
 
 	if (len > LONG_KEY || e->plain) {
@@ -199,10 +219,9 @@ static void add_large(struct encoder *e, const char *s, size_t len, struct ids *
 		push_all(out, e->merged.p, e->merged.n);
 		return;
 	}
-	hash = (uint32_t)hash64(s, len);
 	l = large_find(e, hash, s, len);
 	if (l->len) {
-		push_all(out, (const uint32_t *)(const void *)(e->arena.p + l->at), l->n);
+		push_all(out, (const uint32_t *)(const void *)(e->arena + l->at), l->n);
 		return;
 	}
 	merge(e, s, len);
@@ -234,13 +253,32 @@ static inline struct small *small_set(const struct encoder *e, uint64_t lo, uint
 
 	h ^= h >> 32;
 	h *= 0xd6e8feb86659fd93u;
-	return e->small + 2 * (h >> (64 - SHORT_SETS_LOG2));
+	return e->small + 2 * (h >> e->shift);
+}
+
+/* Four times the sets, once that many pretokens were not found. */
+static void small_grow(struct encoder *e)
+{
+	struct small *old = e->small;
+	size_t n = (size_t)2 << (64 - e->shift), i;
+
+	small_new(e, 64 - e->shift + 2);
+	for (i = n; i-- > 0;) {
+		struct small *set = small_set(e, old[i].lo, old[i].hi);
+
+		if (!old[i].hi)
+			continue;
+		set[1] = set[0];
+		set[0] = old[i];
+	}
+	free(old);
 }
 
 /* A pretoken on its way through the small cache. */
 struct key {
 	uint64_t lo, hi;
 	struct small *set;
+	uint32_t hash; /* of a longer one */
 };
 
 /* What a pretoken too long for the small cache is looked up in: no key is 0, 0. */
@@ -252,10 +290,11 @@ static void small_miss(
 	struct small *set = key->set;
 	size_t was = out->n, n;
 
-	add_large(e, s, len, out);
+	add_large(e, s, len, set == never ? key->hash : (uint32_t)hash64(s, len), out);
 	n = out->n - was;
 	if (n > SHORT_IDS || set == never)
 		return;
+	e->n_missed++;
 	set[1] = set[0];
 	set[0].lo = key->lo;
 	set[0].hi = key->hi;
@@ -268,22 +307,38 @@ static void small_miss(
 
 /* Keys first, so that the sets are on their way from memory when they are read.  Pretoken i is
  * s[pos[i], pos[i + 1]). */
-static void make_keys(const struct encoder *e, const char *s, size_t len, const uint32_t *pos,
-    size_t n, struct key *key)
+static void make_keys(struct encoder *e, const char *s, size_t len, const uint32_t *pos, size_t n,
+    struct key *key)
 {
-	size_t i;
+	size_t i, n_long = 0;
 
+	if (e->n_missed >> (64 - e->shift) && e->shift > 64 - SHORT_MAX)
+		small_grow(e);
 	for (i = 0; i < n; i++) {
 		size_t k = pos[i + 1] - pos[i];
 
 		if (k > SHORT_KEY) {
-			key[i] = (struct key){0, 0, never};
+			key[i] = (struct key){.set = never};
+			if (k <= LONG_KEY) {
+				key[i].hash = (uint32_t)hash64(s + pos[i], k);
+				__builtin_prefetch(&e->large[key[i].hash & e->large_mask]);
+				n_long++;
+			}
 			continue;
 		}
 		small_key(s + pos[i], k, len - pos[i], &key[i].lo, &key[i].hi);
 		key[i].set = small_set(e, key[i].lo, key[i].hi);
 		__builtin_prefetch(key[i].set);
 	}
+	/* What the larger ones say is further away still. */
+	for (i = 0; n_long && i < n; i++)
+		if (key[i].set == never) {
+			const struct large *l = &e->large[key[i].hash & e->large_mask];
+
+			if (l->hash == key[i].hash)
+				__builtin_prefetch(e->arena + l->at);
+			n_long--;
+		}
 }
 
 /* Ids of n <= BLOCK pretokens. */
@@ -322,7 +377,7 @@ static void add_pretokens(struct encoder *e, const char *s, size_t len, const ui
 			if (e->fn)
 				e->fn(e->arg, s + pos[i], pos[i + 1] - pos[i]);
 			else
-				add_large(e, s + pos[i], pos[i + 1] - pos[i], out);
+				add_large(e, s + pos[i], pos[i + 1] - pos[i], 0, out);
 		return;
 	}
 	make_keys(e, s, len, pos, n, key);
