@@ -532,7 +532,7 @@ static json_t *parse_yaml(const char *text, size_t len, const char *name, json_t
 
 /* --- files ------------------------------------------------------------------------------------- */
 
-static json_t *parse_json(const char *text, size_t len, const char *name)
+json_t *conf_parse_json(const char *text, size_t len, const char *name)
 {
 	json_error_t e;
 	json_t *v =
@@ -563,7 +563,7 @@ static int looks_json(const char *text, size_t len, const char *name)
 
 json_t *conf_parse(const char *text, size_t len, const char *name)
 {
-	return looks_json(text, len, name) ? parse_json(text, len, name)
+	return looks_json(text, len, name) ? conf_parse_json(text, len, name)
 					   : parse_yaml(text, len, name, NULL);
 }
 
@@ -575,7 +575,7 @@ json_t *conf_load_lines(const char *path, json_t **lines)
 	*lines = json_object();
 	if (in_slurp(path, MAX_BYTES, &b, NULL) == 0) {
 		if (looks_json(b.p, b.len, path)) {
-			v = parse_json(b.p, b.len, path);
+			v = conf_parse_json(b.p, b.len, path);
 			if (v)
 				json_decref(parse_yaml(b.p, b.len, path, *lines));
 		} else {
@@ -618,7 +618,7 @@ json_t *conf_json(const char *path)
 	json_t *v = NULL;
 
 	if (in_slurp(path, MAX_BYTES, &b, NULL) == 0)
-		v = parse_json(b.p, b.len, path);
+		v = conf_parse_json(b.p, b.len, path);
 	buf_release(&b);
 	return v;
 }

@@ -34,6 +34,8 @@ const char *conf_nearest(const char *key, const char *const *names);
 
 /* JSON file by jansson: new reference or NULL; message with file:line. */
 json_t *conf_json(const char *path);
+/* The same for text that is in memory. */
+json_t *conf_parse_json(const char *text, size_t len, const char *name);
 /* Canonical bytes: sorted keys, compact, reals with 17 digits; caller frees. */
 char *conf_dump(const json_t *v);
 

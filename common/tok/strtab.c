@@ -1,5 +1,6 @@
 #include "tok/strtab.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -21,7 +22,7 @@ static void grow(struct strtab *t)
 	struct strtab_entry *old = t->e;
 	size_t n = t->mask + 1, i, k;
 
-	t->mask = old ? 2 * n - 1 : 63;
+	t->mask = old ? 4 * n - 1 : 255;
 	t->e = xcalloc(t->mask + 1, sizeof(*t->e));
 	for (i = 0; old && i < n; i++) {
 		if (!old[i].off)
@@ -33,15 +34,28 @@ static void grow(struct strtab *t)
 	free(old);
 }
 
-void strtab_put(struct strtab *t, const char *s, size_t len, uint32_t id)
+int strtab_add(struct strtab *t, const char *s, size_t len, uint32_t id)
 {
 	uint64_t hash = hash64(s, len);
+	struct strtab_entry *e;
 
 	if (!t->e || 2 * (t->n + 1) > t->mask)
 		grow(t);
-	*slot(t, s, len, hash) = (struct strtab_entry){hash, t->arena.len + 1, (uint32_t)len, id};
+	e = slot(t, s, len, hash);
+	if (e->off)
+		return -1;
+	*e = (struct strtab_entry){hash, t->arena.len + 1, (uint32_t)len, id};
 	buf_add(&t->arena, s, len);
 	t->n++;
+	return 0;
+}
+
+void strtab_put(struct strtab *t, const char *s, size_t len, uint32_t id)
+{
+	int rc = strtab_add(t, s, len, id);
+
+	assert(!rc);
+	(void)rc;
 }
 
 uint32_t strtab_get(const struct strtab *t, const char *s, size_t len)

@@ -2,6 +2,7 @@
  *
  *	struct strtab t = {0};
  *	strtab_put(&t, s, len, id);		copies s, which must not be there yet
+ *	strtab_add(&t, s, len, id);		the same, or -1 when it is there
  *	id = strtab_get(&t, s, len);		STRTAB_NONE when it is not there
  *	strtab_release(&t);
  */
@@ -28,6 +29,7 @@ struct strtab {
 };
 
 void strtab_put(struct strtab *t, const char *s, size_t len, uint32_t id);
+int strtab_add(struct strtab *t, const char *s, size_t len, uint32_t id);
 uint32_t strtab_get(const struct strtab *t, const char *s, size_t len);
 void strtab_release(struct strtab *t);
 

@@ -5,21 +5,27 @@
 
 #include "base/err.h"
 #include "base/utf8.h"
-#include "io/conf.h"
 #include "tok/bytelevel.h"
 #include "tok/nfc.h"
+#include "tok/vocabjson.h"
 
 #define NO_ID STRTAB_NONE
 
 /* --- loading ----------------------------------------------------------------------------------- */
+
+/* Of a string, in the arena of the table of strings. */
+struct place {
+	size_t at, len;
+};
 
 /* What is known while a file is read. */
 struct load {
 	struct tokenizer *t;
 	const char *path;
 	enum tokenizer_profile profile;
-	json_t *vocab;
-	size_t n_vocab;
+	struct vocabjson json;
+	size_t n_vocab, cap_token;
+	struct place *name; /* (cap_token) of the used ids */
 	uint32_t *merge; /* (n_merge, 3) left, right, merged id */
 	size_t n_merge;
 	struct added_def *added;
@@ -162,128 +168,199 @@ static void token_bytes(struct tokenizer *t, struct tokenizer_token *k, const ch
 	k->used = 1;
 }
 
-static int check_id(const struct load *l, const json_t *v, const char *of, uint32_t *id)
+/* A raw JSON value that is an integer from 0 to TOKENIZER_MAX_ID. */
+static int get_id(const struct load *l, struct jspan v, const struct jspan *of, uint32_t *id)
 {
-	if (!json_is_integer(v) || json_integer_value(v) < 0 ||
-	    json_integer_value(v) > TOKENIZER_MAX_ID) {
-		err_set("%s: the id of '%s' is not an integer from 0 to %u", l->path, of,
-		    TOKENIZER_MAX_ID);
+	int64_t n;
+
+	if (jspan_i64(v, &n) < 0 || n < 0 || n > TOKENIZER_MAX_ID) {
+		err_set("%s: the id of '%.*s' is not an integer from 0 to %u", l->path,
+		    (int)of->len, of->p, TOKENIZER_MAX_ID);
 		return -1;
 	}
-	*id = (uint32_t)json_integer_value(v);
+	*id = (uint32_t)n;
+	return 0;
+}
+
+/* Room for ids below n. */
+static void grow_tokens(struct load *l, size_t n)
+{
+	size_t cap = n + n / 2 + 65536;
+
+	if (n <= l->cap_token)
+		return;
+	l->t->token = xreallocarray(l->t->token, cap, sizeof(*l->t->token));
+	l->name = xreallocarray(l->name, cap, sizeof(*l->name));
+	memset(l->t->token + l->cap_token, 0, (cap - l->cap_token) * sizeof(*l->t->token));
+	l->cap_token = cap;
+}
+
+static int put_vocab(struct load *l, const struct jspan *key, uint32_t id)
+{
+	struct tokenizer *t = l->t;
+
+	grow_tokens(l, (size_t)id + 1);
+	if (t->token[id].used) {
+		err_set("%s: model.vocab has id %u twice (second at '%.*s')", l->path, id,
+		    (int)key->len, key->p);
+		return -1;
+	}
+	l->name[id] = (struct place){t->vocab.arena.len, key->len};
+	if (strtab_add(&t->vocab, key->p, key->len, id) < 0) {
+		err_set("%s: model.vocab has '%.*s' twice", l->path, (int)key->len, key->p);
+		return -1;
+	}
+	token_bytes(t, &t->token[id], key->p, key->len);
+	t->token[id].model = 1;
+	if (id >= t->n_id)
+		t->n_id = id + 1;
+	l->n_vocab++;
 	return 0;
 }
 
 /* Fill the table of strings and the bytes of each id from model.vocab. */
 static int load_vocab(struct load *l)
 {
-	struct tokenizer *t = l->t;
-	const char *key;
-	json_t *v;
+	struct jiter it = jiter_open(l->json.vocab);
+	struct jspan raw, value, key;
+	struct buf tmp = {0};
 	uint32_t id;
+	int rc = 0;
 
-	l->n_vocab = json_object_size(l->vocab);
-	json_object_foreach(l->vocab, key, v)
-	{
-		if (check_id(l, v, key, &id) < 0)
-			return -1;
-		if (id >= t->n_id)
-			t->n_id = id + 1;
+	while (!rc && jiter_next(&it, &raw, &value)) {
+		key = vocabjson_string(raw, &tmp);
+		rc = get_id(l, value, &key, &id);
+		if (!rc)
+			rc = put_vocab(l, &key, id);
 	}
+	buf_release(&tmp);
+	if (rc)
+		return -1;
 	if (!l->n_vocab) {
 		err_set("%s: model.vocab is empty", l->path);
 		return -1;
 	}
-	t->token = xcalloc((size_t)t->n_id + l->n_added, sizeof(*t->token));
-	json_object_foreach(l->vocab, key, v)
-	{
-		size_t len = strlen(key);
-
-		id = (uint32_t)json_integer_value(v);
-		if (t->token[id].used) {
-			err_set(
-			    "%s: model.vocab has id %u twice (second at '%s')", l->path, id, key);
-			return -1;
-		}
-		strtab_put(&t->vocab, key, len, id);
-		token_bytes(t, &t->token[id], key, len);
-		t->token[id].model = 1;
-	}
+	grow_tokens(l, (size_t)l->t->n_id + l->n_added); /* for those that are added */
 	return 0;
 }
 
-/* The two halves of merge i. */
-static int merge_parts(
-    const struct load *l, const json_t *m, size_t i, struct buf *left, struct buf *right)
+/* The two halves of a merge, one after the other in tmp[0], or in place. */
+static int merge_parts(struct jspan m, struct buf *tmp, struct jspan *left, struct jspan *right)
 {
-	const char *s = json_string_value(m), *sp, *b;
+	struct jspan s, key, value[3];
+	struct jiter it;
+	const char *sp;
+	int n = 0;
 
-	left->len = right->len = 0;
-	if (s) {
-		sp = strchr(s, ' ');
-		if (sp && !strchr(sp + 1, ' ')) {
-			buf_add(left, s, (size_t)(sp - s));
-			buf_str(right, sp + 1);
-			return 0;
-		}
-	} else if (json_array_size(m) == 2) {
-		s = json_string_value(json_array_get(m, 0));
-		b = json_string_value(json_array_get(m, 1));
-		if (s && b) {
-			buf_str(left, s);
-			buf_str(right, b);
-			return 0;
-		}
+	if (jspan_type(m) == JT_STRING) {
+		s = vocabjson_string(m, tmp);
+		sp = memchr(s.p, ' ', s.len);
+		if (!sp || memchr(sp + 1, ' ', (size_t)(s.p + s.len - sp - 1)))
+			return -1;
+		*left = (struct jspan){s.p, (size_t)(sp - s.p)};
+		*right = (struct jspan){sp + 1, (size_t)(s.p + s.len - sp - 1)};
+		return 0;
 	}
-	err_set("%s: model.merges[%zu] is neither \"left right\" nor [\"left\", \"right\"]",
-	    l->path, i);
-	return -1;
+	if (jspan_type(m) != JT_ARRAY)
+		return -1;
+	for (it = jiter_open(m); n < 3 && jiter_next(&it, &key, &value[n]); n++)
+		if (jspan_type(value[n]) != JT_STRING)
+			return -1;
+	if (n != 2)
+		return -1;
+	*left = vocabjson_string(value[0], tmp);
+	*right = vocabjson_string(value[1], tmp + 1);
+	return 0;
 }
 
-static int load_merge(
-    struct load *l, const json_t *m, size_t i, struct buf *left, struct buf *right)
+/* Whether the id has the text of the two. */
+static int is_token(
+    const struct load *l, uint32_t id, const struct jspan *left, const struct jspan *right)
+{
+	const struct buf *names = &l->t->vocab.arena;
+	const char *s;
+
+	if (id >= l->t->n_id || !l->t->token[id].used ||
+	    l->name[id].len != left->len + right->len)
+		return 0;
+	s = names->p + l->name[id].at;
+	return !memcmp(s, left->p, left->len) && !memcmp(s + left->len, right->p, right->len);
+}
+
+static int load_merge(struct load *l, size_t i, const struct jspan *left,
+    const struct jspan *right, struct buf *both)
 {
 	uint32_t *out = l->merge + 3 * i;
 
-	if (merge_parts(l, m, i, left, right) < 0)
-		return -1;
 	out[0] = strtab_get(&l->t->vocab, left->p, left->len);
 	out[1] = strtab_get(&l->t->vocab, right->p, right->len);
-	buf_add(left, right->p, right->len);
-	out[2] = strtab_get(&l->t->vocab, left->p, left->len);
+	/* Mostly they are numbered in order. */
+	out[2] = i ? out[-1] + 1 : 0;
+	if (!is_token(l, out[2], left, right)) {
+		both->len = 0;
+		buf_add(both, left->p, left->len);
+		buf_add(both, right->p, right->len);
+		out[2] = strtab_get(&l->t->vocab, both->p, both->len);
+	}
 	if (out[0] == NO_ID || out[1] == NO_ID || out[2] == NO_ID) {
-		err_set("%s: model.merges[%zu]: '%s' or one of its halves is not in model.vocab",
-		    l->path, i, buf_cstr(left));
+		err_set("%s: model.merges[%zu]: '%.*s%.*s' or one of its halves is not in "
+			"model.vocab",
+		    l->path, i, (int)left->len, left->p, (int)right->len, right->p);
 		return -1;
 	}
-	bpe_merge(&l->t->bpe, out[0], out[1], (uint32_t)i, out[2]);
 	return 0;
 }
 
-static int load_merges(struct load *l, const json_t *merges)
+/* All of them to l->merge. */
+static int walk_merges(struct load *l, struct buf *tmp)
 {
-	struct buf left = {0}, right = {0};
-	const json_t *m;
-	size_t i;
-	int rc = 0;
+	struct jiter it = jiter_open(l->json.merges);
+	struct jspan key, m, left, right;
+	size_t cap = 0;
 
-	if (!json_is_array(merges)) {
+	for (; jiter_next(&it, &key, &m); l->n_merge++) {
+		if (l->n_merge == cap) {
+			cap = 2 * cap + 65536;
+			l->merge = xreallocarray(l->merge, cap, 3 * sizeof(*l->merge));
+		}
+		if (merge_parts(m, tmp, &left, &right) < 0) {
+			err_set("%s: model.merges[%zu] is neither \"left right\" nor "
+				"[\"left\", \"right\"]",
+			    l->path, l->n_merge);
+			return -1;
+		}
+		if (load_merge(l, l->n_merge, &left, &right, &tmp[2]) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int load_merges(struct load *l)
+{
+	struct buf tmp[3] = {{0}, {0}, {0}};
+	size_t i;
+	int rc;
+
+	if (!l->json.merges.p) {
 		err_set("%s: model.merges is not a list", l->path);
 		return -1;
 	}
-	l->n_merge = json_array_size(merges);
-	if (l->n_merge > BPE_MAX_RANK) {
+	rc = walk_merges(l, tmp);
+	for (i = 0; i < 3; i++)
+		buf_release(&tmp[i]);
+	if (!rc && l->n_merge > BPE_MAX_RANK) {
 		err_set("%s: more than %u merges", l->path, BPE_MAX_RANK);
-		return -1;
+		rc = -1;
 	}
-	l->merge = xreallocarray(NULL, l->n_merge + 1, 3 * sizeof(*l->merge));
+	if (rc)
+		return -1;
 	bpe_init(&l->t->bpe, l->n_merge);
-	buf_need(&left, 1);
-	buf_need(&right, 1);
-	json_array_foreach(merges, i, m) if ((rc = load_merge(l, m, i, &left, &right)) < 0) break;
-	buf_release(&left);
-	buf_release(&right);
-	return rc;
+	for (i = 0; i < l->n_merge; i++) {
+		const uint32_t *m = l->merge + 3 * i;
+
+		bpe_merge(&l->t->bpe, m[0], m[1], (uint32_t)i, m[2]);
+	}
+	return 0;
 }
 
 /* Symbols of single bytes.  Returns whether every byte that valid UTF-8 can hold has one. */
@@ -328,13 +405,12 @@ static int load_model(struct load *l, const json_t *model)
 		return refuse(l, "model.continuing_subword_prefix");
 	if (nonempty(json_object_get(model, "end_of_word_suffix")))
 		return refuse(l, "model.end_of_word_suffix");
-	l->vocab = json_object_get(model, "vocab");
-	if (!json_is_object(l->vocab)) {
+	if (!l->json.vocab.p) {
 		err_set("%s: no model.vocab: this is not a BPE tokenizer.json", l->path);
 		return -1;
 	}
 	l->t->ignore_merges = truthy(json_object_get(model, "ignore_merges"));
-	if (load_vocab(l) < 0 || load_merges(l, json_object_get(model, "merges")) < 0)
+	if (load_vocab(l) < 0 || load_merges(l) < 0)
 		return -1;
 	complete = load_bytes(l);
 	if (!complete && json_is_string(json_object_get(model, "unk_token")))
@@ -532,20 +608,22 @@ static int load_all(struct load *l, const json_t *root)
 struct tokenizer *tokenizer_load(const char *path, enum tokenizer_profile profile)
 {
 	struct load l = {.path = path, .profile = profile};
-	json_t *root = conf_json(path);
 
-	if (!root)
+	if (vocabjson_read(&l.json, path) < 0) {
+		vocabjson_release(&l.json);
 		return NULL;
+	}
 	l.t = xcalloc(1, sizeof(*l.t));
 	l.t->path = xstrdup(path);
 	l.t->pretok.unicode14 = profile != TOKENIZER_C;
-	if (load_all(&l, root) < 0) {
+	if (load_all(&l, l.json.root) < 0) {
 		tokenizer_free(l.t);
 		l.t = NULL;
 	}
 	free(l.merge);
+	free(l.name);
 	free(l.added);
-	json_decref(root);
+	vocabjson_release(&l.json);
 	return l.t;
 }
 
