@@ -15,6 +15,7 @@
 #include "io/out.h"
 #include "tok/bpetrain.h"
 #include "tok/encoder.h"
+#include "tok/team.h"
 #include "tok/textrun.h"
 #include "tok/toksink.h"
 
@@ -87,6 +88,7 @@ struct job {
 	int train_options, encode_options; /* any was given */
 
 	struct tokenizer *t;
+	struct team *team;
 	struct toksink *sink;
 	struct manifest *m;
 	struct out *out; /* decoded text */
@@ -156,10 +158,10 @@ static void *keep(struct docarena *mem, const void *p, size_t n)
 static int encode(
     struct worker *w, const char *s, size_t len, struct docarena *mem, struct result *r)
 {
-	const struct job *j = w->job;
+	struct job *j = w->job;
 
 	w->ids.n = 0;
-	if (encoder_add(w->e, s, len, &w->ids) < 0)
+	if (team_add(j->team, w->e, s, len, &w->ids) < 0)
 		return -1;
 	if (!j->no_eos && !(w->ids.n && w->ids.p[w->ids.n - 1] == j->eos))
 		ids_push(&w->ids, (uint32_t)j->eos);
@@ -410,6 +412,7 @@ static void encode_all(struct job *j)
 	    .vocab_size = j->t->n_id,
 	    .eos_id = j->eos,
 	    .tokenizer = tokenizer_identity(j->t)};
+	j->team = team_new(j->t, j->o.threads);
 	out_signals();
 	j->sink = toksink_open(j->o.out, j->form, &meta);
 	if (!j->sink)
@@ -832,6 +835,7 @@ int main(int argc, char **argv)
 	else
 		encode_all(&j);
 	manifest_free(j.m);
+	team_free(j.team);
 	tokenizer_free(j.t);
 	bpetrain_spec_release(&j.spec);
 	return opts_end(&j.o, EXIT_DONE);

@@ -1,5 +1,6 @@
 #include "tok/added.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +34,8 @@ int added_put(struct added_set *set, const char *s, size_t len, uint32_t id, uns
 
 	if (!set->n_node)
 		new_node(set, 0);
+	for (i = 1; i < len; i++)
+		set->word_space |= s[i] == ' ' && isalnum((unsigned char)s[i - 1]);
 	for (i = 0; i < len; i++, at = c) {
 		if ((c = child_of(set, at, (uint8_t)s[i])))
 			continue;

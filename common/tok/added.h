@@ -44,6 +44,7 @@ struct added_set {
 	size_t n_token;
 	uint32_t root[256];  /* child of the root by byte, 0: none */
 	uint64_t pair[1024]; /* bit b0 << 8 | b1: a token may begin with these two bytes */
+	int word_space;      /* one of them has a letter or digit before a space */
 	int first;           /* the one byte that all tokens begin with, or -1 */
 	/* The same as a list, when no token has a flag and there are few pairs. */
 	int simple, n_pairs;
