@@ -45,7 +45,8 @@ struct small {
 
 /* --- and of longer ones ------------------------------------------------------------------------ */
 
-#define LONG_KEY       255
+#define LONG_KEY       1024
+#define WINDOW         96 /* bytes: what bpe_encode() does without a heap */
 #define LONG_SLOTS_MIN 8192
 #define LONG_SLOTS_MAX (1u << 19)
 #define LONG_ARENA     (16u << 20) /* bytes; all is forgotten when it is full */
@@ -68,6 +69,7 @@ struct encoder {
 	struct scan scan;
 	struct buf norm, tmp;
 	struct ids merged; /* of one pretoken */
+	struct ids window; /* of a part of a very long one */
 	int plain;         /* without caches and masks */
 	/* instead of ids, when set */
 	void (*fn)(void *arg, const char *p, size_t n);
@@ -129,6 +131,7 @@ void encoder_free(struct encoder *e)
 	buf_release(&e->norm);
 	buf_release(&e->tmp);
 	ids_release(&e->merged);
+	ids_release(&e->window);
 	free(e);
 }
 
@@ -207,6 +210,8 @@ static void large_put(struct encoder *e, uint32_t hash, const char *s, size_t le
 	e->arena_len += bytes;
 }
 
+static void add_very_long(struct encoder *e, const char *s, size_t len, struct ids *out);
+
 /* A pretoken that the small cache does not hold: merge it, or find it in the large one.  The ids
  * are appended. */
 static void add_large(
@@ -214,7 +219,11 @@ static void add_large(
 {
 	const struct large *l;
 
-	if (len > LONG_KEY || e->plain) {
+	if (len > LONG_KEY && !e->plain) {
+		add_very_long(e, s, len, out);
+		return;
+	}
+	if (e->plain) {
 		merge(e, s, len);
 		push_all(out, e->merged.p, e->merged.n);
 		return;
@@ -228,6 +237,95 @@ static void add_large(
 	push_all(out, e->merged.p, e->merged.n);
 	if (len > SHORT_KEY || e->merged.n > SHORT_IDS)
 		large_put(e, hash, s, len);
+}
+
+/* --- very long pretokens ----------------------------------------------------------------------- */
+
+/* A run of a million equal letters is one pretoken.  Its ids are found in windows: tokens that the
+ * merges make of a window, but for those near its end, are kept, and the next window begins behind
+ * them.  That is exact when no merge crosses the seams: what merges inside a token depends on
+ * nothing outside until something crosses its edge, so a row of tokens is the right one when each
+ * two neighbours are what their own bytes give.  Where a seam does not hold, windows are made
+ * larger, and at last the whole is one.  Windows are looked up like pretokens, so repetition is
+ * cheap. */
+static void window_ids(struct encoder *e, const char *s, size_t len)
+{
+	e->window.n = 0;
+	if (e->t->ignore_merges) { /* the cache is of pretokens, which may be tokens as they are */
+		ids_grow(&e->window, len);
+		e->window.n = bpe_encode(&e->t->bpe, &e->work, s, len, e->window.p);
+	} else {
+		add_large(e, s, len, (uint32_t)hash64(s, len), &e->window);
+	}
+}
+
+static int seam_holds(struct encoder *e, uint32_t a, uint32_t b)
+{
+	const struct tokenizer_token *x = &e->t->token[a], *y = &e->t->token[b];
+
+	e->tmp.len = 0;
+	buf_add(&e->tmp, e->t->bytes.p + x->off, x->len);
+	buf_add(&e->tmp, e->t->bytes.p + y->off, y->len);
+	if (e->tmp.len > LONG_KEY)
+		return 0;
+	window_ids(e, e->tmp.p, e->tmp.len);
+	return e->window.n == 2 && e->window.p[0] == a && e->window.p[1] == b;
+}
+
+/* How many tokens of a window of len bytes to keep, and their bytes; 0 when the tokens are not all
+ * of it (bytes without a symbol vanish). */
+static size_t keep_tokens(const struct encoder *e, size_t len, size_t *bytes)
+{
+	size_t i, end = 0, n = 0;
+
+	for (i = 0; i < e->window.n; i++) {
+		end += e->t->token[e->window.p[i]].len;
+		if (!i || end <= len - len / 4) {
+			n = i + 1;
+			*bytes = end;
+		}
+	}
+	return end == len ? n : 0;
+}
+
+static int add_windows(
+    struct encoder *e, const char *s, size_t len, size_t width, struct ids *out)
+{
+	size_t was = out->n, pos = 0, n, bytes = 0;
+	uint32_t before = BPE_NONE;
+
+	for (;; pos += bytes) {
+		size_t w = len - pos < width ? len - pos : width;
+		uint32_t first;
+
+		window_ids(e, s + pos, w);
+		n = keep_tokens(e, w, &bytes);
+		if (!n)
+			break;
+		if (pos + w == len)
+			n = e->window.n;
+		first = e->window.p[0];
+		push_all(out, e->window.p, n);
+		if (before != BPE_NONE && !seam_holds(e, before, first))
+			break;
+		if (pos + w == len)
+			return 0;
+		before = out->p[out->n - 1];
+	}
+	out->n = was;
+	return -1;
+}
+
+static void add_very_long(struct encoder *e, const char *s, size_t len, struct ids *out)
+{
+	uint32_t id;
+
+	if (e->t->ignore_merges && !tokenizer_whole(e->t, s, len, &e->tmp, &id))
+		ids_push(out, id);
+	else if (add_windows(e, s, len, WINDOW, out) && add_windows(e, s, len, LONG_KEY, out)) {
+		merge(e, s, len);
+		push_all(out, e->merged.p, e->merged.n);
+	}
 }
 
 static const uint64_t low_bytes[9] = {0, 0xff, 0xffff, 0xffffff, 0xffffffff, 0xffffffffff,
