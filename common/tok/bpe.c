@@ -101,8 +101,8 @@ void bpe_merge(struct bpe *b, uint32_t left, uint32_t right, uint32_t rank, uint
 {
 	uint64_t pair = pair_of(left, right), bit = hash_of(pair) >> (b->shift - 4);
 
-	assert(left <= BPE_MAX_ID && right <= BPE_MAX_ID && id <= BPE_MAX_ID &&
-	       rank <= BPE_MAX_RANK);
+	assert(
+	    left <= BPE_MAX_ID && right <= BPE_MAX_ID && id <= BPE_MAX_ID && rank <= BPE_MAX_RANK);
 	*find(b, pair) = pair << RANK_BITS | rank;
 	b->may[bit / 64] |= (uint64_t)1 << bit % 64;
 	if (rank >= b->cap_made) {

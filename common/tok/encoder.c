@@ -33,10 +33,10 @@ void ids_release(struct ids *v)
 
 /* At most 15 bytes and 3 ids, compared whole: the bytes, zeros, and the length in the last byte.
  * Two of them make a set of 64 bytes, one cache line; the newer one is in front. */
-#define SHORT_KEY       15
-#define SHORT_IDS       3
-#define SHORT_MIN       15 /* log2 of the sets */
-#define SHORT_MAX       19
+#define SHORT_KEY 15
+#define SHORT_IDS 3
+#define SHORT_MIN 15 /* log2 of the sets */
+#define SHORT_MAX 19
 
 struct small {
 	uint64_t lo, hi; /* all zero: empty */
@@ -201,7 +201,8 @@ static void large_put(struct encoder *e, uint32_t hash, const char *s, size_t le
 		large_clear(e, e->large_mask + 1);
 		e->arena_len = 0;
 	}
-	*large_find(e, hash, s, len) = (struct large){hash, (uint32_t)e->arena_len, (uint16_t)len, (uint16_t)n, {0}};
+	*large_find(e, hash, s, len) =
+	    (struct large){hash, (uint32_t)e->arena_len, (uint16_t)len, (uint16_t)n, {0}};
 	e->n_large++;
 	if (!e->arena)
 		e->arena = huge_new(LONG_ARENA);
@@ -214,8 +215,7 @@ static void add_very_long(struct encoder *e, const char *s, size_t len, struct i
 
 /* A pretoken that the small cache does not hold: merge it, or find it in the large one.  The ids
  * are appended. */
-static void add_large(
-    struct encoder *e, const char *s, size_t len, uint32_t hash, struct ids *out)
+static void add_large(struct encoder *e, const char *s, size_t len, uint32_t hash, struct ids *out)
 {
 	const struct large *l;
 
@@ -288,8 +288,7 @@ static size_t keep_tokens(const struct encoder *e, size_t len, size_t *bytes)
 	return end == len ? n : 0;
 }
 
-static int add_windows(
-    struct encoder *e, const char *s, size_t len, size_t width, struct ids *out)
+static int add_windows(struct encoder *e, const char *s, size_t len, size_t width, struct ids *out)
 {
 	size_t was = out->n, pos = 0, n, bytes = 0;
 	uint32_t before = BPE_NONE;
@@ -405,8 +404,8 @@ static void small_miss(
 
 /* Keys first, so that the sets are on their way from memory when they are read.  Pretoken i is
  * s[pos[i], pos[i + 1]). */
-static void make_keys(struct encoder *e, const char *s, size_t len, const uint32_t *pos, size_t n,
-    struct key *key)
+static void make_keys(
+    struct encoder *e, const char *s, size_t len, const uint32_t *pos, size_t n, struct key *key)
 {
 	size_t i, n_long = 0;
 
@@ -464,8 +463,8 @@ static void add_keys(struct encoder *e, const char *s, const uint32_t *pos, size
 }
 
 /* The same, for any pretokens. */
-static void add_pretokens(struct encoder *e, const char *s, size_t len, const uint32_t *pos,
-    size_t n, struct ids *out)
+static void add_pretokens(
+    struct encoder *e, const char *s, size_t len, const uint32_t *pos, size_t n, struct ids *out)
 {
 	struct key key[BLOCK];
 	size_t i;

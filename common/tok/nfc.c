@@ -27,6 +27,7 @@ struct mark {
 struct run {
 	struct mark *m;
 	size_t n, cap;
+	uint32_t whole;   /* the last code point without a decomposition, 0 at first */
 	struct mark *tmp; /* for sorting long runs of marks */
 	size_t tmp_cap;
 };
@@ -91,19 +92,36 @@ static uint32_t compose(uint32_t a, uint32_t b)
 	return 0;
 }
 
-static void run_push(struct run *r, uint32_t cp)
+static void run_need(struct run *r)
 {
 	if (r->n == r->cap) {
 		r->cap = r->cap ? 2 * r->cap : 64;
 		r->m = xreallocarray(r->m, r->cap, sizeof(*r->m));
 	}
+}
+
+static void run_push(struct run *r, uint32_t cp)
+{
+	run_need(r);
 	r->m[r->n++] = (struct mark){cp, ccc_of(cp)};
+}
+
+/* The last one again. */
+static void run_copy(struct run *r)
+{
+	run_need(r);
+	r->m[r->n] = r->m[r->n - 1];
+	r->n++;
 }
 
 static void run_decompose(struct run *r, uint32_t cp)
 {
 	const struct nfc_decomp *d;
 
+	if (r->n && r->m[r->n - 1].cp == cp && cp == r->whole) { /* marks come in crowds */
+		run_copy(r);
+		return;
+	}
 	if (cp - S_BASE < S_COUNT) {
 		uint32_t s = cp - S_BASE;
 
@@ -115,6 +133,7 @@ static void run_decompose(struct run *r, uint32_t cp)
 	}
 	if (!(d = decomp_of(cp))) {
 		run_push(r, cp);
+		r->whole = cp;
 		return;
 	}
 	run_decompose(r, d->a); /* at most four deep */

@@ -26,7 +26,8 @@ static unsigned kind_of(unsigned char c)
 	return c == '\'' ? QUOTE : 0;
 }
 
-static int is_first(const uint8_t (*pair)[2], int n_pair, unsigned char a, unsigned char b, int last)
+static int is_first(
+    const uint8_t (*pair)[2], int n_pair, unsigned char a, unsigned char b, int last)
 {
 	int k;
 
@@ -100,8 +101,8 @@ int scan_can(const struct pretok *p, const struct added_set *set)
 	return p->kind == PRETOK_GPT2 && set->simple;
 }
 
-void scan_init(struct scan *c, const struct pretok *p, const struct added_set *set, const char *s,
-    size_t len)
+void scan_init(
+    struct scan *c, const struct pretok *p, const struct added_set *set, const char *s, size_t len)
 {
 	static const struct scan_plane none;
 
@@ -110,7 +111,8 @@ void scan_init(struct scan *c, const struct pretok *p, const struct added_set *s
 	c->hide = p->unicode14 ? TOKCHAR_NEW : 0;
 	c->s = s;
 	c->len = len;
-	c->block = c->n_pos = c->n_placed = c->n_queue = c->n_added = c->n_items = c->search = c->skip = c->window = 0;
+	c->block = c->n_pos = c->n_placed = c->n_queue = c->n_added = c->n_items = c->search =
+	    c->skip = c->window = 0;
 	c->join = c->set_next = c->clear_next = 0;
 	c->carry = c->last = none;
 }
@@ -305,7 +307,8 @@ static uint64_t starts_of(struct scan *c, const struct scan_plane *next, size_t 
 			  change(p->x, l->x) | (p->s1 & follows);
 
 	if (p->s2 | p->s3)
-		starts |= (p->s2 & ahead(text, text_next, 2)) | (p->s3 & ahead(text, text_next, 3));
+		starts |=
+		    (p->s2 & ahead(text, text_next, 2)) | (p->s3 & ahead(text, text_next, 3));
 	if (!base)
 		starts |= 1;
 	starts &= ~(join << 1 | c->join);

@@ -38,8 +38,8 @@ struct scan_mask {
 struct scan_isa {
 	const char *name;
 	/* Masks of n blocks at p.  Candidates are bytes pair[k][0] before pair[k][1], k < n_pair. */
-	void (*masks)(const char *p, size_t n, const uint8_t (*pair)[2], int n_pair,
-	    struct scan_mask *m);
+	void (*masks)(
+	    const char *p, size_t n, const uint8_t (*pair)[2], int n_pair, struct scan_mask *m);
 };
 
 extern const struct scan_isa scan_plain, scan_avx2, scan_avx512;
@@ -76,12 +76,12 @@ struct scan {
 	const struct added_set *set;
 	unsigned hide;
 	const char *s;
-	size_t len, block; /* the next block to prepare */
+	size_t len, block;        /* the next block to prepare */
 	size_t n_pos, n_items;    /* positions; items handed out */
 	size_t n_queue, n_placed; /* entries of added, and those whose item is known */
-	size_t search;          /* end of the last added token */
+	size_t search;            /* end of the last added token */
 	struct scan_plane cur, carry;
-	size_t skip; /* bytes of the block that belong to the character before it */
+	size_t skip;            /* bytes of the block that belong to the character before it */
 	struct scan_plane last; /* of the block before cur; bit 63 is used */
 	uint64_t join, set_next, clear_next;
 	size_t window; /* first block of mask[] */

@@ -46,9 +46,8 @@ static void masks(
 		m->high = bits(a, b);
 		m->cand = 0;
 		for (k = 0; k < n_pair; k++)
-			m->cand |=
-			    equal(a, b, (char)pair[k][0]) &
-			    (equal(a, b, (char)pair[k][1]) >> 1 | (uint64_t)1 << 63);
+			m->cand |= equal(a, b, (char)pair[k][0]) &
+				   (equal(a, b, (char)pair[k][1]) >> 1 | (uint64_t)1 << 63);
 	}
 }
 

@@ -26,7 +26,7 @@ struct load {
 	struct vocabjson json;
 	size_t n_vocab, cap_token;
 	struct place *name; /* (cap_token) of the used ids */
-	uint32_t *merge; /* (n_merge, 3) left, right, merged id */
+	uint32_t *merge;    /* (n_merge, 3) left, right, merged id */
 	size_t n_merge;
 	struct added_def *added;
 	size_t n_added;
@@ -280,8 +280,7 @@ static int is_token(
 	const struct buf *names = &l->t->vocab.arena;
 	const char *s;
 
-	if (id >= l->t->n_id || !l->t->token[id].used ||
-	    l->name[id].len != left->len + right->len)
+	if (id >= l->t->n_id || !l->t->token[id].used || l->name[id].len != left->len + right->len)
 		return 0;
 	s = names->p + l->name[id].at;
 	return !memcmp(s, left->p, left->len) && !memcmp(s + left->len, right->p, right->len);
