@@ -43,7 +43,7 @@ static const struct opt own[] = {
     {"input", INPUT, "KIND", "docs, text, lines or strings; with --decode tok or ids [docs, tok]"},
     {"format", FORMAT, "FORM", "tok, ids, npy or count [tok; of strings ids]"},
     {"eos-id", EOS_ID, "N", "id that ends a document, or none [that of <|endoftext|>]"},
-    {"invalid", INVALID, "HOW", "refuse or replace ill-formed UTF-8 of text and lines [refuse]"},
+    {"invalid", INVALID, "HOW", "refuse or replace ill-formed UTF-8 [refuse]"},
     {"profile", PROFILE, "P", "A, B or C: ids of older Hugging Face releases, or newer [C]"},
     {"decode", DECODE, NULL, "ids to text"},
     {"skip-special", SKIP_SPECIAL, NULL, "with --decode: leave special tokens out"},
@@ -209,6 +209,7 @@ static int work_doc(void *ctx, void *thread, struct doc *d)
 	size_t start, len = encoder_strip(d->text, d->text_len, &start);
 
 	(void)ctx;
+	((struct worker *)thread)->n_replaced += (uint64_t)d->repaired;
 	d->user = r;
 	r->empty = !len;
 	return len ? encode(thread, d->text + start, len, d->mem, r) : 0;
@@ -290,6 +291,7 @@ static int run_docs(
 	struct docrun r = {.o = &j->o,
 	    .m = j->m,
 	    .no_output = 1,
+	    .replace = j->replace,
 	    .ctx = j,
 	    .work = work,
 	    .order = order,
@@ -446,6 +448,7 @@ static int train_doc(void *ctx, void *thread, struct doc *d)
 	struct worker *w = thread;
 
 	(void)ctx;
+	w->n_replaced += (uint64_t)d->repaired;
 	return encoder_split(w->e, d->text, d->text_len, count_word, &w->words);
 }
 

@@ -101,6 +101,25 @@ size_t utf8_bad_len(const char *s, size_t n)
 	return (size_t)part;
 }
 
+size_t utf8_repair(char *out, const char *s, size_t n)
+{
+	char *to = out;
+	size_t i = 0, good;
+	for (;;) {
+		if (utf8_valid(s + i, n - i, &good))
+			good = n - i;
+		memcpy(to, s + i, good);
+		to += good;
+		i += good;
+		if (i == n)
+			break;
+		memcpy(to, "\xef\xbf\xbd", 3);
+		to += 3;
+		i += utf8_bad_len(s + i, n - i);
+	}
+	return (size_t)(to - out);
+}
+
 /* Bit 0 of each byte of the result: that byte of w is 10xxxxxx. */
 static inline uint64_t tails(uint64_t w)
 {

@@ -31,5 +31,7 @@ static inline uint32_t utf8_next(const char *s, int *len)
 }
 /* Length of the maximal ill-formed subpart at s (WHATWG / Unicode 3.9 U+FFFD substitution). */
 size_t utf8_bad_len(const char *s, size_t n);
+/* Copy with U+FFFD for each maximal ill-formed subpart; out has room for 3 n.  Its length. */
+size_t utf8_repair(char *out, const char *s, size_t n);
 
 #endif

@@ -24,6 +24,7 @@ struct doc {
 	size_t n_cp;     /* code points */
 	/* what a program adds */
 	struct attrs attrs;
+	int repaired;         /* by docrun: the line was no UTF-8, and U+FFFD stands there */
 	int drop;             /* set by work/order/finish: not written, counted by the program */
 	void *user;           /* the program's, from doc_alloc */
 	struct docarena *mem; /* lives until the document is written */

@@ -4,9 +4,11 @@
 #include "base/pipe.h"
 #include "base/progress.h"
 #include "base/stats.h"
+#include "base/utf8.h"
 #include "io/in.h"
 #include "io/out.h"
 #include "io/seal.h"
+#include "doc/jscan_isa.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -384,6 +386,18 @@ static void need_slots(struct batch *b, size_t n)
 	b->n_slots = n;
 }
 
+/* The line with U+FFFD for what is not UTF-8, in the memory of the batch. */
+static int repair(struct batch *b, const char **line, size_t *len)
+{
+	char *copy;
+	if (jscan_isa()->utf8(*line, *len))
+		return 0;
+	copy = docarena_alloc(b->mem, 3 * *len);
+	*len = utf8_repair(copy, *line, *len);
+	*line = copy;
+	return 1;
+}
+
 /* One line.  0, or -1 when the batch ends here. */
 static int work_line(
     struct run *c, struct batch *b, const char *line, size_t len, uint64_t i, void *thread)
@@ -397,6 +411,7 @@ static int work_line(
 	if (c->fused)
 		docarena_reset(b->mem);
 	d->mem = b->mem;
+	d->repaired = r->replace && repair(b, &line, &len);
 	if (doc_parse(d, c->in[b->file].name, b->first + i, line, len) < 0) {
 		if (!c->o->skip_bad)
 			return batch_fail(b), -1;

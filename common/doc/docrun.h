@@ -43,6 +43,7 @@ struct docrun {
 	    *m; /* options and model inputs are in; docrun adds inputs, outputs, counts */
 	const char *sidecar; /* attribute set name, NULL: filter */
 	int no_output;
+	int replace; /* ill-formed UTF-8 of a line by U+FFFD, instead of refusing it */
 	void *ctx;
 	/* All optional; each returns 0 or -1 (err_set; docrun puts file:line in front).
 	 * work: any thread, any order.  order: one at a time in document order.  finish: any thread,

@@ -197,6 +197,16 @@ EOF
 	[ "$(jq -c '[.texts_in,.texts_bad,.docs_out]' st)" = '[2,1,1]' ]
 }
 
+@test "ill-formed UTF-8 in documents is not replaced" {
+	printf '{"id":"1","text":"a"}\n{"id":"2","text":"b \xff\xe2\x82 c"}\n' >a.jsonl
+	run -3 tokenize -t "$OLMO" --format ids a.jsonl
+	[[ $output == *'a.jsonl:2: '*UTF-8* ]]
+	tokenize -t "$OLMO" --format ids --invalid replace --stats st a.jsonl | sed -n 2p >got
+	echo '"b \ufffd\ufffd c<|endoftext|>"' | ids >want
+	cmp got want
+	[ "$(jq .texts_repaired st)" = 1 ]
+}
+
 @test "text and lines are not taken as they are" {
 	printf '  two\n\n lines \r\nno end' >a.txt
 	tokenize -t "$OLMO" --input lines --format ids --eos-id none a.txt >got

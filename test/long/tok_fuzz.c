@@ -1,0 +1,312 @@
+/* layers: tok doc io base */
+/* Random and damaged input for the tokenizer: text through the fast path and step by step, tokenizer.json
+ * with bytes changed, token files with bytes changed.  OLMO_FUZZ_S seconds each (15), seed
+ * OLMO_FUZZ_SEED (1); run it under SAN=asan too. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "base/os.h"
+#include "base/rng.h"
+#include "base/utf8.h"
+#include "io/in.h"
+#include "tok/encoder.h"
+#include "tok/scan.h"
+#include "tok/tokfile.h"
+
+static const char *const files[] = {"test/ref/tokenizer/flags.json",
+    "test/ref/tokenizer/cl100k.json", "test/ref/tokenizer/qwen2.json"};
+enum { N_FILES = sizeof(files) / sizeof(files[0]) };
+
+static struct pcg64 rng;
+static char dir[64];
+
+static unsigned below(unsigned n)
+{
+	return pcg64_next32(&rng) % n;
+}
+
+static double env_or(const char *name, double other)
+{
+	return getenv(name) ? atof(getenv(name)) : other;
+}
+
+static int begin(void **state)
+{
+	(void)state;
+	pcg64_seed(&rng, (uint64_t)env_or("OLMO_FUZZ_SEED", 1));
+	strcpy(dir, "/tmp/tok_fuzz.XXXXXX");
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int end(void **state)
+{
+	char path[96];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/f", dir);
+	unlink(path);
+	return rmdir(dir);
+}
+
+static const char *put_file(const void *p, size_t n)
+{
+	static char path[96];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/f", dir);
+	f = fopen(path, "wb");
+	if (!f || fwrite(p, 1, n, f) != n || fclose(f))
+		fail_msg("cannot write %s", path);
+	return path;
+}
+
+/* --- text -------------------------------------------------------------------------------------- */
+
+/* What a text is made of: words of the vocabulary, added tokens and pieces of them, white space of
+ * all kinds, contractions, marks, any character. */
+static void put_piece(struct buf *b, const struct tokenizer *t)
+{
+	static const char *const special[] = {" ", "\n", "\r\n", "\t", "'", "'s", "'ll", "'Re",
+	    "|||", "<|", "|>", "\xc2\xa0", "\xe3\x80\x80", "\xc2\x85", "\xe2\x80\xa9", "\xcc\x81",
+	    "\xcc\xb8", "\xe3\x82\x99", "\xc3\x85", "\xe2\x84\xab", "\xc5\xbf",
+	    "\xf0\x91\xbc\x84"};
+	const struct tokenizer_token *k;
+	char c[4];
+	uint32_t cp;
+
+	switch (below(5)) {
+	case 0:
+		k = &t->token[below(t->n_id)];
+		if (k->used && utf8_valid(t->bytes.p + k->off, k->len, NULL))
+			buf_add(b, t->bytes.p + k->off, k->len);
+		break;
+	case 1:
+		buf_str(b, special[below(sizeof(special) / sizeof(special[0]))]);
+		break;
+	case 2:
+		buf_chr(b, (char)below(128));
+		break;
+	default:
+		cp = below(4) ? below(0x3400) : below(0x110000);
+		if (cp < 0xd800 || cp > 0xdfff)
+			buf_add(b, c, (size_t)utf8_put(c, cp));
+	}
+}
+
+static void make_text(struct buf *b, const struct tokenizer *t)
+{
+	size_t len = below(10) ? below(300) : below(5000), was;
+
+	for (b->len = 0; b->len < len;) {
+		unsigned times = below(20) ? 1 : below(400);
+
+		was = b->len;
+		put_piece(b, t);
+		while (--times && b->len < 2 * len) {
+			buf_need(b, b->len - was);
+			buf_add(b, b->p + was, b->len - was < 8 ? b->len - was : 8);
+		}
+	}
+	b->len -= b->len && below(8) == 0; /* may cut a character */
+	buf_need(b, 1);
+}
+
+static void compare(struct encoder *e, const struct buf *text, const char *what)
+{
+	static struct ids want, got;
+	int a, b;
+
+	want.n = got.n = 0;
+	encoder_plain(e, 1);
+	a = encoder_add(e, text->p, text->len, &want);
+	encoder_plain(e, 0);
+	b = encoder_add(e, text->p, text->len, &got);
+	if (a == b && want.n == got.n && !memcmp(want.p, got.p, want.n * sizeof(*want.p)))
+		return;
+	put_file(text->p, text->len);
+	fail_msg("%s: other ids for %s/f", what, dir);
+}
+
+static void text_gets_other_ids_by_the_fast_path(void **state)
+{
+	double until = os_wall() + env_or("OLMO_FUZZ_S", 15);
+	struct tokenizer *t[N_FILES + 1];
+	struct encoder *e[N_FILES + 1];
+	struct buf text = {0};
+	size_t i, n;
+
+	(void)state;
+	for (i = 0; i <= N_FILES; i++) {
+		t[i] = tokenizer_load(files[i % N_FILES], (enum tokenizer_profile)(i % 3));
+		assert_non_null(t[i]);
+		e[i] = encoder_new(t[i]);
+	}
+	t[N_FILES]->pretok.kind = PRETOK_GPT2; /* flags.json has flags: without masks */
+	added_release(&t[N_FILES]->normalized);
+	added_put(&t[N_FILES]->normalized, "  ", 2, 7, 0);
+	added_put(&t[N_FILES]->normalized, "    ", 4, 8, 0);
+	added_put(&t[N_FILES]->normalized, "|||A|||", 7, 9, 0);
+	added_build(&t[N_FILES]->normalized);
+	assert_true(scan_can(&t[N_FILES]->pretok, &t[N_FILES]->normalized));
+	for (n = 0; os_wall() < until; n++) {
+		i = below(N_FILES + 1);
+		scan_isa_force = below(2) ? NULL : &scan_plain;
+		make_text(&text, t[i]);
+		compare(e[i], &text, files[i % N_FILES]);
+	}
+	scan_isa_force = NULL;
+	printf("# %zu texts\n", n);
+	for (i = 0; i <= N_FILES; i++) {
+		encoder_free(e[i]);
+		tokenizer_free(t[i]);
+	}
+	buf_release(&text);
+}
+
+/* --- files ------------------------------------------------------------------------------------- */
+
+static void mutate(struct buf *b)
+{
+	unsigned times = 1 + below(4);
+
+	while (times-- && b->len) {
+		size_t at = pcg64_next32(&rng) % b->len, n = 1 + below(16);
+
+		if (n > b->len - at)
+			n = b->len - at;
+		buf_need(b, n);
+		switch (below(5)) {
+		case 0:
+			b->p[at] = (char)below(256);
+			break;
+		case 1:
+			b->p[at] ^= (char)(1 << below(8));
+			break;
+		case 2: /* leave out */
+			memmove(b->p + at, b->p + at + n, b->len - at - n);
+			b->len -= n;
+			break;
+		case 3: /* twice */
+			memmove(b->p + at + n, b->p + at, b->len - at);
+			b->len += n;
+			break;
+		default: /* a digit, a bracket, a quote */
+			b->p[at] = "0123456789[]{},:\"\\nt"[below(20)];
+		}
+	}
+	if (below(20) == 0)
+		b->len = pcg64_next32(&rng) % (b->len + 1);
+}
+
+static void a_damaged_tokenizer_is_not_survived(void **state)
+{
+	double until = os_wall() + env_or("OLMO_FUZZ_S", 15);
+	struct buf good[N_FILES], bad = {0}, text = {0}, back = {0};
+	size_t i, n, loaded = 0;
+
+	(void)state;
+	memset(good, 0, sizeof(good));
+	for (i = 0; i < N_FILES; i++)
+		assert_int_equal(in_slurp(files[i], 1 << 24, &good[i], NULL), 0);
+	for (n = 0; os_wall() < until; n++) {
+		struct tokenizer *t;
+		struct encoder *e;
+		struct ids ids = {0};
+
+		bad.len = 0;
+		i = below(N_FILES);
+		buf_add(&bad, good[i].p, good[i].len);
+		mutate(&bad);
+		t = tokenizer_load(put_file(bad.p, bad.len), (enum tokenizer_profile)below(3));
+		if (!t) {
+			assert_true(strstr(err_msg(), dir) != NULL);
+			continue;
+		}
+		e = encoder_new(t);
+		loaded++;
+		make_text(&text, t);
+		compare(e, &text, "damaged tokenizer");
+		back.len = 0;
+		if (!encoder_add(e, text.p, text.len, &ids))
+			(void)tokenizer_decode(t, ids.p, ids.n, below(2), &back);
+		ids_release(&ids);
+		encoder_free(e);
+		tokenizer_free(t);
+	}
+	printf("# %zu files, %zu of them loaded\n", n, loaded);
+	for (i = 0; i < N_FILES; i++)
+		buf_release(&good[i]);
+	buf_release(&bad);
+	buf_release(&text);
+	buf_release(&back);
+}
+
+static void make_token_file(struct buf *out, uint32_t *ids, size_t n)
+{
+	struct tokfile_meta m = {.width = 2, .vocab_size = 300, .eos_id = 0};
+	struct tokfile_sum sum;
+	struct tokfile_writer *w;
+	char path[96];
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		ids[i] = below(300);
+	snprintf(path, sizeof(path), "%s/f", dir);
+	w = tokfile_create(path, &m, 0);
+	assert_non_null(w);
+	assert_int_equal(tokfile_put(w, ids, n), 0);
+	assert_int_equal(tokfile_commit(w, &sum), 0);
+	out->len = 0;
+	assert_int_equal(in_slurp(path, 1 << 24, out, NULL), 0);
+}
+
+/* A file that opens and passes its check has the ids it was made with. */
+static void a_damaged_token_file_is_believed(void **state)
+{
+	enum { N = 500 };
+	double until = os_wall() + env_or("OLMO_FUZZ_S", 15);
+	struct buf good = {0}, bad = {0};
+	uint32_t want[N], got[N];
+	size_t n, opened = 0;
+
+	(void)state;
+	make_token_file(&good, want, N);
+	for (n = 0; os_wall() < until; n++) {
+		struct tokfile *f;
+
+		bad.len = 0;
+		buf_add(&bad, good.p, good.len);
+		mutate(&bad);
+		f = tokfile_open(put_file(bad.p, bad.len));
+		if (!f || tokfile_verify(f) < 0) {
+			assert_true(strstr(err_msg(), dir) != NULL);
+			tokfile_close(f);
+			continue;
+		}
+		opened++;
+		assert_int_equal(f->count, N);
+		tokfile_read(f, 0, N, got);
+		assert_memory_equal(want, got, sizeof(want));
+		tokfile_close(f);
+	}
+	printf("# %zu files, %zu of them opened\n", n, opened);
+	buf_release(&good);
+	buf_release(&bad);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(text_gets_other_ids_by_the_fast_path),
+	    cmocka_unit_test(a_damaged_tokenizer_is_not_survived),
+	    cmocka_unit_test(a_damaged_token_file_is_believed)};
+
+	return cmocka_run_group_tests(tests, begin, end);
+}
