@@ -560,6 +560,10 @@ static int add_text(struct encoder *e, const char *s, size_t len, struct ids *ou
 		err_set("invalid UTF-8 at byte %zu", bad);
 		return -1;
 	}
+	if (e->t->nfc && len > UINT32_MAX / 3 && nfc_check(s, len) < len) {
+		err_set("a text of %zu bytes is too long to be normalized (at most 1.3 GiB)", len);
+		return -1;
+	}
 	while (added_next(&it, &from, &to, &id)) {
 		add_raw_piece(e, s + from, to - from, out);
 		if (!e->fn)

@@ -44,7 +44,7 @@ void encoder_free(struct encoder *e); /* NULL is fine */
 void encoder_plain(struct encoder *e, int on);
 
 /* Append the ids of a text.  -1 when it is not valid UTF-8 ("invalid UTF-8 at byte N") or longer
- * than 2 GiB; then nothing is appended. */
+ * than 2 GiB, or than 1.3 GiB and not in NFC; then nothing is appended. */
 int encoder_add(struct encoder *e, const char *s, size_t len, struct ids *out);
 
 /* Visit the pretokens of a text instead, after normalization, with added tokens left out: what

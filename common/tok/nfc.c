@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/utf8.h"
+#include "tok/scan.h"
 #include "tok/tokchar.h"
 
 /* Hangul syllables are arithmetic (The Unicode Standard 3.12). */
@@ -223,23 +224,15 @@ static void run_flush(struct run *r, struct buf *out)
 /* The next code point at or after i that is not certain, n when there is none. */
 static size_t next_unsafe(const char *s, size_t n, size_t i)
 {
-	while (i < n) {
-		uint64_t w;
-		int len;
+	const struct scan_isa *isa = scan_isa();
+	int len;
 
-		/* Eight bytes without a lead byte above 0xbf hold ASCII, or the rest of a
-		 * character that was looked at. */
-		if (n - i >= 8 && (memcpy(&w, s + i, 8), !(w & w << 1 & 0x8080808080808080u))) {
-			i += 8;
-			continue;
-		}
-		if ((unsigned char)s[i] < 0xcc) { /* below U+0300, or a continuation byte */
-			i++;
-			continue;
-		}
-		if (tokchar(utf8_next(s + i, &len)) & TOKCHAR_UNSAFE)
-			return i;
-		i += (size_t)len;
+	while ((i = (size_t)(isa->unsafe(s + i, s + n) - s)) < n) {
+		do { /* they come in crowds: kana, say */
+			if (tokchar(utf8_next(s + i, &len)) & TOKCHAR_UNSAFE)
+				return i;
+			i += (size_t)len;
+		} while (i < n && scan_is_unsafe((unsigned char)s[i]));
 	}
 	return n;
 }

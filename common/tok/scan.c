@@ -60,7 +60,14 @@ static void masks(
 	}
 }
 
-const struct scan_isa scan_plain = {"plain", masks};
+static const char *unsafe(const char *p, const char *end)
+{
+	while (p < end && !scan_is_unsafe((unsigned char)*p))
+		p++;
+	return p;
+}
+
+const struct scan_isa scan_plain = {"plain", masks, unsafe};
 
 const struct scan_isa *scan_isa_force;
 

@@ -40,7 +40,17 @@ struct scan_isa {
 	/* Masks of n blocks at p.  Candidates are bytes pair[k][0] before pair[k][1], k < n_pair. */
 	void (*masks)(
 	    const char *p, size_t n, const uint8_t (*pair)[2], int n_pair, struct scan_mask *m);
+	/* First byte in [p, end) that is an unsafe lead, or end. */
+	const char *(*unsafe)(const char *p, const char *end);
 };
+
+/* Bit i: among the characters with lead byte 0xc0 + i are some with TOKCHAR_UNSAFE
+ * (tok/tokchar.h). */
+#define SCAN_UNSAFE UINT64_C(0x0001840fbbc47000)
+static inline int scan_is_unsafe(unsigned char c)
+{
+	return c >= 0xc0 && SCAN_UNSAFE >> (c - 0xc0) & 1;
+}
 
 extern const struct scan_isa scan_plain, scan_avx2, scan_avx512;
 /* NULL: the best; else this table (tests; not while threads run). */

@@ -35,4 +35,9 @@ static void masks(
 	}
 }
 
-const struct scan_isa scan_avx512 = {"avx512", masks};
+static const char *unsafe(const char *p, const char *end)
+{
+	return scan_avx2.unsafe(p, end);
+}
+
+const struct scan_isa scan_avx512 = {"avx512", masks, unsafe};
