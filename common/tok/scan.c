@@ -358,7 +358,8 @@ static void drop_items(struct scan *c)
 	c->n_pos = 1;
 	c->n_queue -= c->n_added;
 	c->n_placed -= c->n_added;
-	memmove(c->added, c->added + c->n_added, c->n_queue * sizeof(*c->added));
+	if (c->n_added)
+		memmove(c->added, c->added + c->n_added, c->n_queue * sizeof(*c->added));
 	for (i = 0; i < c->n_placed; i++)
 		c->added[i].item -= (uint32_t)c->n_items;
 }
