@@ -106,9 +106,9 @@ struct worker {
 	uint64_t n_replaced;
 };
 
-/* What became of a text, in the memory of its batch. */
+/* What became of a text, in the memory of its batch; many ids in memory of their own. */
 struct result {
-	uint32_t *ids;
+	uint32_t *ids, *own;
 	size_t n;
 	char *shown;
 	size_t shown_len;
@@ -154,6 +154,8 @@ static void *keep(struct docarena *mem, const void *p, size_t n)
 
 /* --- encoding ---------------------------------------------------------------------------------- */
 
+enum { MANY = 1 << 18 }; /* ids that are handed on instead of copied */
+
 /* Ids of a text, with its end mark. */
 static int encode(
     struct worker *w, const char *s, size_t len, struct docarena *mem, struct result *r)
@@ -166,7 +168,12 @@ static int encode(
 	if (!j->no_eos && !(w->ids.n && w->ids.p[w->ids.n - 1] == j->eos))
 		ids_push(&w->ids, (uint32_t)j->eos);
 	r->n = w->ids.n;
-	r->ids = keep(mem, w->ids.p, r->n * sizeof(*r->ids));
+	if (r->n > MANY) {
+		r->ids = r->own = w->ids.p;
+		w->ids = (struct ids){0};
+	} else {
+		r->ids = keep(mem, w->ids.p, r->n * sizeof(*r->ids));
+	}
 	if (j->form == TOKSINK_IDS) {
 		w->buf.len = 0;
 		toksink_format(&w->buf, r->ids, r->n);
@@ -195,11 +202,15 @@ static int put_result(struct job *j, const struct result *r, const char *id, siz
 	    .shown = r->shown,
 	    .shown_len = r->shown_len};
 
+	int rc;
+
 	if (r->empty) {
 		j->n_empty++;
 		return 0;
 	}
-	return toksink_put(j->sink, &t);
+	rc = toksink_put(j->sink, &t);
+	free(r->own);
+	return rc;
 }
 
 /* Documents are stripped as by Python's str.strip(), and empty ones left out: Dolma's rule. */

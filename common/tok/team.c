@@ -9,10 +9,11 @@
 #include "base/utf8.h"
 #include "doc/jscan_isa.h"
 
-/* One part of the text, and its ids. */
+/* One part of the text, its ids, and where they go. */
 struct part {
 	size_t from, to;
 	struct ids ids;
+	uint32_t *dst;
 };
 
 struct team {
@@ -136,6 +137,16 @@ static void encode_part(void *arg, size_t i, int worker)
 		die_err(); /* cannot be: the whole text is valid */
 }
 
+/* Also by all: most of it is the first touch of new memory. */
+static void copy_part(void *arg, size_t i, int worker)
+{
+	const struct part *p = &((struct team *)arg)->part[i];
+
+	(void)worker;
+	if (p->ids.n)
+		memcpy(p->dst, p->ids.p, p->ids.n * sizeof(*p->dst));
+}
+
 static void share_out(
     struct team *m, struct encoder *e, const char *s, size_t len, struct ids *out)
 {
@@ -149,12 +160,10 @@ static void share_out(
 		n += m->part[i].ids.n;
 	ids_grow(out, n);
 	for (i = 0; i < m->n_part; i++) {
-		const struct ids *ids = &m->part[i].ids;
-
-		if (ids->n)
-			memcpy(out->p + out->n, ids->p, ids->n * sizeof(*ids->p));
-		out->n += ids->n;
+		m->part[i].dst = out->p + out->n;
+		out->n += m->part[i].ids.n;
 	}
+	pool_run(m->pool, m->n_part, copy_part, m);
 }
 
 int team_add(struct team *m, struct encoder *e, const char *s, size_t len, struct ids *out)
