@@ -28,9 +28,9 @@ struct runlog;
 struct metrics {
 	double ce, z; /* sums over the step's microbatches */
 	double grad_norm, lr;
-	double clip_rate;   /* share of tensors that were clipped */
-	int skipped;        /* the step was not made (spike.h) */
-	size_t masked;      /* instances that the filter took out */
+	double clip_rate; /* share of tensors that were clipped */
+	int skipped;      /* the step was not made (spike.h) */
+	size_t masked;    /* instances that the filter took out */
 	double cpu_began;
 	size_t labels;      /* predicted tokens */
 	double joules;      /* of the step, < 0: not known */
