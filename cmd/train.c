@@ -56,7 +56,7 @@ static const struct opt own[] = {
     {"compare-logs", K_COMPARE, NULL, "compare two logs or runs: train --compare-logs A B"},
     {"energy", K_ENERGY, "SOURCE",
 	"auto, none, rapl:DIR or trace:FILE: counters of energy [auto]"},
-    {"isa", K_ISA, "NAME", "c, avx2 or avx512: the same bits, for tests [the best]"},
+    {"isa", K_ISA, "NAME", "c, avx2, avx512; bf16 also avx512bf16, amx [the best]"},
     {"sync-save", K_SYNC, NULL, "write checkpoints between steps: less memory, more waiting"},
     {"rtol", K_RTOL, "X", "relative difference that --compare-logs accepts [0]"},
     {"world-size", K_WORLD, "N", "with -n: the memory of one of N ranks, from the config alone"},

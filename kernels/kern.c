@@ -154,7 +154,7 @@ static int find_isa(struct isa *found, const char *precision, const char *isa)
 			"avx512bf16, amx",
 		    isa);
 	else
-		err_set("no %s for %s on this machine: the best it has is %s", isa, precision,
+		err_set("this machine has no %s for %s: the best it has is %s", isa, precision,
 		    t[0].name);
 	return -1;
 }

@@ -9,7 +9,8 @@
  * optim/{grad,param,exp_avg,exp_avg_sq}/NAME.{min,max,avg,norm} before the update: min and max of
  * |x|, the signed mean and the L2 norm.
  * timing.jsonl: wall_s, cpu_s (of all threads), throughput/device/tokens_per_second,
- * throughput/device/batches_per_second, gflop_per_second, and where the machine counts energy: energy_joules, co2_grams of the step.
+ * throughput/device/batches_per_second, gflop_per_second, and where the machine counts energy:
+ * energy_joules, co2_grams of the step.
  */
 #ifndef OLMO_MODEL_METRICS_H
 #define OLMO_MODEL_METRICS_H

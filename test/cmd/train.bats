@@ -142,6 +142,13 @@ run_hash() {
 	train -c c.yaml -o half --precision bf16 --stop-at 7 -j 2
 	train --resume half -j 3
 	[ "$(run_hash half)" = "$want" ]
+	for isa in c avx2 avx512 avx512bf16 amx; do
+		rc=0
+		train -c c.yaml -o $isa --precision bf16 --isa $isa 2>err || rc=$?
+		if [ $rc = 3 ] && grep -q "this machine has no $isa for bf16" err; then continue; fi
+		[ $rc = 0 ]
+		[ "$(run_hash $isa)" = "$want" ]
+	done
 	sed '$a precision: amp_bf16' c.yaml >amp.yaml
 	train -c amp.yaml -o named
 	cmp named/log.jsonl whole/log.jsonl
