@@ -24,7 +24,7 @@ DEMO ?= small
 OUT  ?= demo-$(DEMO)
 demo:
 	@sh pipelines/deps.sh build
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j2 all
 	@$(MAKE) --no-print-directory -f pipelines/demo.mk DEMO=$(DEMO) OUT=$(OUT)
 # WITH is handed on as it was typed, dollars and quotes and all.
 BASE  ?= demo-$(DEMO)
