@@ -15,6 +15,7 @@
 #include "io/energy.h"
 #include "io/out.h"
 #include "kernels/kernels.h"
+#include "model/ahead.h"
 #include "model/ckpt.h"
 #include "model/config.h"
 #include "model/grads.h"
@@ -47,6 +48,7 @@ struct trainer {
 	int32_t *labels;      /* (batch, T) */
 	uint32_t *first;      /* (batch, T) of net.h, or NULL */
 	uint64_t *instance;   /* (batch) */
+	struct ahead *ahead;  /* reads the next batch; started with the first */
 	struct runlog log;
 	struct metrics met;
 	double started; /* of this step */
@@ -106,6 +108,7 @@ void trainer_free(struct trainer *t)
 	if (t->pool != NULL)
 		pool_free(t->pool);
 	params_free(t->p);
+	ahead_stop(t->ahead);
 	free(t->ids);
 	free(t->labels);
 	free(t->first);
@@ -262,6 +265,7 @@ static int asked_to_stop(const struct trainer *t)
 
 static int next_epoch(struct trainer *t)
 {
+	ahead_drop(t->ahead);
 	if (loader_epoch(t->s.data, t->at.epoch + 1) < 0)
 		return -1;
 	t->at.epoch++;
@@ -271,19 +275,21 @@ static int next_epoch(struct trainer *t)
 
 static int read_batch(struct trainer *t)
 {
-	size_t T = t->s.c.arch.T;
+	size_t T = t->s.c.arch.T, n = t->s.c.batch;
 
-	if (t->at.instances + t->s.c.batch > t->s.epoch_steps * t->s.c.batch && next_epoch(t) < 0)
+	if (t->at.instances + n > t->s.epoch_steps * n && next_epoch(t) < 0)
 		return -1;
-	for (size_t b = 0; b < t->s.c.batch; b++) {
-		uint32_t *ids = t->ids + b * T;
-		int rc = loader_read(
-		    t->s.data, t->at.instances + b, ids, t->labels + b * T, &t->instance[b]);
-		if (rc < 0)
-			return -1;
-		t->met.masked += rc > 0;
-		if (t->first != NULL)
-			loader_documents(ids, T, t->s.c.arch.eos_id, t->first + b * T);
+	struct batch b = {t->ids, t->first, t->labels, t->instance, 0};
+	int64_t eos = t->first != NULL ? t->s.c.arch.eos_id : -1;
+
+	if (!ahead_take(t->ahead, t->at.instances, &b) &&
+	    batch_read(&b, t->s.data, t->at.instances, n, T, eos) < 0)
+		return -1;
+	t->met.masked += b.masked;
+	if (t->at.step + 1 < t->last && t->at.instances + 2 * n <= t->s.epoch_steps * n) {
+		if (t->ahead == NULL)
+			t->ahead = ahead_start(t->s.data, n, T, eos);
+		ahead_ask(t->ahead, t->at.instances + n);
 	}
 	return 0;
 }
