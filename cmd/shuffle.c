@@ -35,6 +35,7 @@ enum {
 	UNIT,
 	ORDER_FROM,
 	TOKENS,
+	MEMORY,
 	DTYPE,
 	RUN,
 	TEXT
@@ -56,6 +57,7 @@ static const struct opt own[] = {
     {"raw", RAW, NULL, "write OLMo's headerless global_indices.npy"},
     {"unit", UNIT, "UNIT", "what moves as a whole: instance or document [instance]"},
     {"order-file", ORDER_FROM, "FILE", "the order to copy in, instead of --algo"},
+    {"memory", MEMORY, "SIZE", "for --copy: an output above it goes through a file [1G]"},
     {"tokens", TOKENS, "N", "ids of the mixture"},
     {"dtype", DTYPE, "TYPE", "u16 or u32: ids of headerless .npy files [u16]"},
     {"run", RUN, "RUN|CONF", "a run's directory or its config"},
@@ -67,7 +69,8 @@ static const struct opt own[] = {
 static const struct prog prog = {
     "shuffle",
     "--order {--count N|TOK..} --seq-len T --seed S --epoch E [OPTIONS] -o FILE\n"
-    "--copy [--unit instance|document] [--seq-len T|--order-file FILE] -o OUT.tok TOK..\n"
+    "--copy [--unit instance|document] [--seq-len T|--order-file FILE] [--memory SIZE] -o OUT.tok "
+    "TOK..\n"
     "--mix --tokens N -o OUT.tok W:TOK..\n"
     "--verify OUT.tok TOK..\n"
     "--which STEP[:RANK]|--when ID --run RUN|CONF [--text]",
@@ -78,7 +81,7 @@ static const struct prog prog = {
 struct shuffle {
 	struct opts o;
 	int mode;
-	uint64_t count, seq_len, epoch, world, n_tok;
+	uint64_t count, seq_len, epoch, world, n_tok, memory;
 	int has_count, drop_last, raw, documents, has_unit, text;
 	enum order_algo algo;
 	const char *order_file, *run, *tokenizer_path, *what; /* what: of --which or --when */
@@ -163,6 +166,9 @@ static void take_option(struct shuffle *s, int key, const char *arg)
 		break;
 	case TOKENS:
 		s->n_tok = opt_u64("tokens", arg, 1, (uint64_t)1 << 62);
+		break;
+	case MEMORY:
+		s->memory = opt_size("memory", arg);
 		break;
 	case DTYPE:
 		set_dtype(s, arg);
@@ -359,9 +365,10 @@ static struct order *order_of_units(struct shuffle *s, const struct units *u)
 }
 
 static struct tokfile_writer *create_or_die(
-    const struct shuffle *s, const struct tokfile_meta *meta, int table)
+    const struct shuffle *s, const struct tokfile_meta *meta, int table, uint64_t count)
 {
-	struct tokfile_writer *w = tokfile_create(s->o.out, meta, table ? TOKFILE_DOCS : 0);
+	struct tokfile_writer *w =
+	    tokfile_create_n(s->o.out, meta, table ? TOKFILE_DOCS : 0, count);
 
 	if (w == NULL)
 		die_err();
@@ -382,6 +389,34 @@ static void finish(struct shuffle *s, int rc, struct tokfile_writer *w)
 	write_manifest(s);
 }
 
+/* Where a temporary file of the output's size belongs: beside the output. */
+static char *temp_dir(const struct shuffle *s)
+{
+	const char *path = out_path(s), *slash = path == NULL ? NULL : strrchr(path, '/');
+	const char *dir = getenv("TMPDIR");
+
+	if (path == NULL)
+		return xstrdup(dir != NULL && dir[0] != '\0' ? dir : "/tmp");
+	return slash == NULL ? xstrdup(".") : xstrndup(path, (size_t)(slash - path) + 1);
+}
+
+/* Copies; notes the inputs' hashes. */
+static int copy_units(
+    struct shuffle *s, const struct units *u, const struct order *o, struct tokfile_writer *w)
+{
+	struct filehash *input = xcalloc(u->list->n_file + 1, sizeof(*input));
+	char *dir = temp_dir(s);
+	struct rearrange_how how = {.memory = s->memory, .threads = s->o.threads, .dir = dir};
+	int rc = rearrange_copy(u, o, &how, w, input);
+	size_t i;
+
+	for (i = 0; rc == 0 && i < u->list->n_file; i++)
+		manifest_input(s->m, "tokens", s->o.files[i], &input[i]);
+	free(dir);
+	free(input);
+	return rc;
+}
+
 static void copy(struct shuffle *s)
 {
 	struct tokfile_writer *w;
@@ -400,8 +435,9 @@ static void copy(struct shuffle *s)
 	else
 		o = order_of_units(s, &u);
 	meta = units_meta(&u);
-	w = create_or_die(s, &meta, u.table != NULL);
-	rc = rearrange_copy(&u, o, w);
+	w = create_or_die(
+	    s, &meta, u.table != NULL, s->documents ? TOKFILE_NONE : o->total * s->seq_len);
+	rc = copy_units(s, &u, o, w);
 	stats_add("units", o->total);
 	manifest_opt_str(s->m, "unit", s->documents ? "document" : "instance");
 	if (!s->documents)
@@ -410,7 +446,6 @@ static void copy(struct shuffle *s)
 		note_order(s);
 	else if (manifest_input_file(s->m, "order", s->order_file) < 0)
 		die_err();
-	note_inputs(s, u.list, s->o.files);
 	finish(s, rc, w);
 	order_free(o);
 	units_release(&u);
@@ -487,7 +522,7 @@ static void mix(struct shuffle *s)
 
 		open_units(s, &src[i].units, one, 1);
 	}
-	w = create_or_die(s, &meta, 1);
+	w = create_or_die(s, &meta, 1, s->n_tok);
 	rc = rearrange_mix(src, n, s->n_tok, s->o.seed, w);
 	note_sources(s, src, n);
 	for (i = 0; i < n; i++)
@@ -696,7 +731,8 @@ static int trace(struct shuffle *s)
 
 int main(int argc, char **argv)
 {
-	struct shuffle s = {.world = 1, .drop_last = 1, .algo = ORDER_NUMPY};
+	struct shuffle s = {
+	    .world = 1, .drop_last = 1, .algo = ORDER_NUMPY, .memory = (uint64_t)1 << 30};
 	const char *arg;
 	int key, status = EXIT_DONE;
 

@@ -3,9 +3,11 @@
 #include "base/os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -84,4 +86,27 @@ void os_huge_pages(void *p, size_t n)
 	uintptr_t to = ((uintptr_t)p + n) / page * page;
 	if (from < to)
 		madvise((void *)from, to - from, MADV_HUGEPAGE);
+}
+
+/* Not every file system knows O_TMPFILE: there a name lives for a moment. */
+int os_tmpfile(const char *dir)
+{
+	int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	char path[4096];
+
+	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+		return fd;
+	if (snprintf(path, sizeof path, "%s/.olmo.XXXXXX", dir) >= (int)sizeof path) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	fd = mkstemp(path);
+	if (fd >= 0)
+		unlink(path);
+	return fd;
+}
+
+void os_punch(int fd, uint64_t off, uint64_t len)
+{
+	(void)fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off, (off_t)len);
 }

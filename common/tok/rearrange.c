@@ -93,7 +93,7 @@ struct tokfile_meta units_meta(const struct units *u)
 	return m;
 }
 
-/* -- copying ------------------------------------------------------------------------------- */
+/* -- writing ------------------------------------------------------------------------------- */
 
 static int put_ids(const struct units *u, struct unit k, struct tokfile_writer *w)
 {
@@ -118,8 +118,7 @@ static int put_row(
 	    doctable_source(d, row), d->row[row].line);
 }
 
-/* Rows for the documents that ids [k.start, k.start + k.len) are of, now at `base`. */
-static int put_rows(const struct units *u, struct unit k, uint64_t base, struct tokfile_writer *w)
+int units_put_rows(const struct units *u, struct unit k, uint64_t base, struct tokfile_writer *w)
 {
 	const struct doctable *d = &u->table[k.file];
 	uint64_t end = k.start + k.len;
@@ -144,17 +143,7 @@ static int put_unit(const struct units *u, struct unit k, struct tokfile_writer 
 
 	if (put_ids(u, k, w) < 0)
 		return -1;
-	return u->table == NULL ? 0 : put_rows(u, k, base, w);
-}
-
-int rearrange_copy(const struct units *u, const struct order *o, struct tokfile_writer *w)
-{
-	uint64_t k;
-
-	for (k = 0; k < o->total; k++)
-		if (put_unit(u, units_at(u, order_at(o, k)), w) < 0)
-			return -1;
-	return 0;
+	return u->table == NULL ? 0 : units_put_rows(u, k, base, w);
 }
 
 /* -- mixing -------------------------------------------------------------------------------- */

@@ -7,12 +7,12 @@
  *	if (units_open(&u, paths, n, &spec) < 0) …
  *	struct order_spec s = {.algo = ORDER_NUMPY, .n_inst = u.n, .seed = 1, .world = 1, …};
  *	struct order *o = order_new(&s);
- *	rearrange_copy(&u, o, writer);		units in that order; writer: tokfile_create()
+ *	rearrange_copy(&u, o, &how, writer, hash);	units in that order; writer: tokfile_create()
  *	units_release(&u);
  *
  * The writer gets rows for the document table when every input has one: a document that an
  * instance holds a part of, with the ids of that part.  Inputs are mapped, outputs streamed;
- * memory is the document tables (doctable.h) alone.
+ * memory is the document tables (doctable.h), and what rearrange_copy() says.
  *
  * Functions give 0, or -1 with a message.
  */
@@ -54,7 +54,25 @@ struct unit units_at(const struct units *u, uint64_t i);
 /* Header of a file made of all of them: width by vocabulary size, the tokenizer if any knows it. */
 struct tokfile_meta units_meta(const struct units *u);
 
-int rearrange_copy(const struct units *u, const struct order *o, struct tokfile_writer *w);
+/* Rows for the documents that the unit's ids are of, which are now ids base and on of w. */
+int units_put_rows(
+    const struct units *u, struct unit unit, uint64_t base, struct tokfile_writer *w);
+
+/*
+ * The units in an order.  An output larger than `memory` is made in two passes over buckets in a
+ * nameless file in `dir`, of the output's size (rearrange_copy.c); so inputs and output are read and
+ * written from front to back.  Memory: `memory`, 8 bytes a unit, for documents 16, for an
+ * order that repeats units 8 an entry more.  The output depends on units and order alone.
+ * Inputs are hashed on the way: input (n_file) gets size and hash of each, and ids that differ from
+ * their trailer's hash are an error.
+ */
+struct rearrange_how {
+	uint64_t memory;
+	int threads;
+	const char *dir;
+};
+int rearrange_copy(const struct units *u, const struct order *o, const struct rearrange_how *how,
+    struct tokfile_writer *w, struct filehash *input);
 
 /*
  * A mixture of documents: n_src sources with weights > 0, each a units of documents.  Documents of a

@@ -45,10 +45,10 @@ struct tokfile_writer {
 	char *docs_path;
 	struct tokfile_meta meta;
 	struct hasher hash;
-	struct buf bytes; /* ids on their way out */
-	struct buf row;   /* a row of the document table */
-	uint64_t count;
-	uint64_t doc_end; /* of the last row */
+	struct buf bytes;           /* ids on their way out */
+	struct buf row;             /* a row of the document table */
+	uint64_t count, head_count; /* ids so far; what the header says */
+	uint64_t doc_end;           /* of the last row */
 	uint64_t n_doc;
 };
 
@@ -105,11 +105,19 @@ static int writer_open(struct tokfile_writer *w, const char *path, int flags)
 		if (w->docs == NULL)
 			return -1;
 	}
-	header(h, &w->meta, TOKFILE_NONE);
+	if (out_is_stdout(w->out))
+		w->head_count = TOKFILE_NONE;
+	header(h, &w->meta, w->head_count);
 	return out_write(w->out, h, sizeof(h));
 }
 
 struct tokfile_writer *tokfile_create(const char *path, const struct tokfile_meta *meta, int flags)
+{
+	return tokfile_create_n(path, meta, flags, TOKFILE_NONE);
+}
+
+struct tokfile_writer *tokfile_create_n(
+    const char *path, const struct tokfile_meta *meta, int flags, uint64_t count)
 {
 	const char *name = path == NULL || strcmp(path, "-") == 0 ? "(stdout)" : path;
 	struct tokfile_writer *w;
@@ -124,6 +132,7 @@ struct tokfile_writer *tokfile_create(const char *path, const struct tokfile_met
 	}
 	w = xcalloc(1, sizeof(*w));
 	w->meta = *meta;
+	w->head_count = count;
 	hasher_init(&w->hash);
 	if (writer_open(w, path, flags) < 0) {
 		tokfile_abort(w);
@@ -162,6 +171,14 @@ static size_t encode(struct tokfile_writer *w, const uint32_t *ids, size_t n)
 	return i;
 }
 
+/* The id that should come next is too large. */
+static int too_large(const struct tokfile_writer *w, uint32_t id)
+{
+	err_set("%s@%" PRIu64 ": id %" PRIu32 " is not below the vocabulary size %" PRIu64,
+	    out_name(w->out), FRAME_HEAD + w->count * w->meta.width, id, w->meta.vocab_size);
+	return -1;
+}
+
 int tokfile_put(struct tokfile_writer *w, const uint32_t *ids, size_t n)
 {
 	while (n > 0) {
@@ -169,16 +186,65 @@ int tokfile_put(struct tokfile_writer *w, const uint32_t *ids, size_t n)
 		size_t done = encode(w, ids, k);
 
 		w->count += done;
-		if (done < k) {
-			err_set("%s@%" PRIu64 ": id %" PRIu32
-				" is not below the vocabulary size %" PRIu64,
-			    out_name(w->out), FRAME_HEAD + w->count * w->meta.width, ids[done],
-			    w->meta.vocab_size);
-			return -1;
-		}
+		if (done < k)
+			return too_large(w, ids[done]);
 		if (w->bytes.len >= FLUSH_AT && flush(w) < 0)
 			return -1;
 		ids += k;
+		n -= k;
+	}
+	return 0;
+}
+
+enum { CHECK = 64 };
+
+/* Whether one of CHECK ids of two bytes is above max; the loop has no branch, so that it becomes
+ * vector code. */
+static int above16(const unsigned char *p, uint32_t max)
+{
+	unsigned above = 0;
+	int i;
+
+	for (i = 0; i < CHECK; i++)
+		above |= (unsigned)((uint16_t)(p[2 * i] | p[2 * i + 1] << 8) > max);
+	return (int)above;
+}
+
+static uint32_t stored(const unsigned char *p, size_t i, uint32_t width)
+{
+	return width == 2 ? le_get16(p + 2 * i) : le_get32(p + 4 * i);
+}
+
+/* The first id that is not below the vocabulary size, or n. */
+static size_t first_above(const struct tokfile_meta *m, const unsigned char *p, size_t n)
+{
+	size_t i = 0;
+
+	if (m->width == 2 && m->vocab_size == 65536)
+		return n;
+	while (m->width == 2 && n - i >= CHECK && !above16(p + 2 * i, (uint32_t)m->vocab_size - 1))
+		i += CHECK;
+	while (i < n && stored(p, i, m->width) < m->vocab_size)
+		i++;
+	return i;
+}
+
+int tokfile_put_stored(struct tokfile_writer *w, const void *ids, size_t n)
+{
+	const unsigned char *p = ids;
+
+	if (flush(w) < 0)
+		return -1;
+	while (n > 0) {
+		size_t k = n < FLUSH_AT ? n : FLUSH_AT, done = first_above(&w->meta, p, k);
+
+		w->count += done;
+		if (done < k)
+			return too_large(w, stored(p, done, w->meta.width));
+		hasher_add(&w->hash, p, k * w->meta.width);
+		if (out_write(w->out, p, k * w->meta.width) < 0)
+			return -1;
+		p += k * w->meta.width;
 		n -= k;
 	}
 	return 0;
@@ -273,7 +339,7 @@ static int finish(struct tokfile_writer *w, struct h128 hash)
 	frame_tail(&kind, t, w->count, hash);
 	if (out_write(w->out, t, sizeof(t)) < 0)
 		return -1;
-	if (out_is_stdout(w->out))
+	if (out_is_stdout(w->out) || w->head_count == w->count)
 		return 0;
 	header(h, &w->meta, w->count);
 	return out_patch(w->out, 0, h, sizeof(h));

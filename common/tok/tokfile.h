@@ -82,8 +82,16 @@ enum { TOKFILE_DOCS = 1 }; /* also write PATH.docs.csv.gz (not with standard out
 struct tokfile_writer *tokfile_create(
     const char *path, const struct tokfile_meta *meta, int flags);
 
+/* The same for a file whose count is known before: its header need not be written twice, which
+ * spares reading the file again for its hash.  Another count at commit is not wrong. */
+struct tokfile_writer *tokfile_create_n(
+    const char *path, const struct tokfile_meta *meta, int flags, uint64_t count);
+
 /* Appends n ids.  An id that is not < vocab_size is refused. */
 int tokfile_put(struct tokfile_writer *w, const uint32_t *ids, size_t n);
+
+/* The same for n ids as the file stores them: little-endian, meta.width bytes each. */
+int tokfile_put_stored(struct tokfile_writer *w, const void *ids, size_t n);
 
 /* Ids appended so far. */
 uint64_t tokfile_written(const struct tokfile_writer *w);
