@@ -18,6 +18,7 @@
 #include "io/out.h"
 #include "tok/convert.h"
 #include "tok/doctable.h"
+#include "tok/foreign.h"
 #include "tok/order.h"
 #include "tok/tokenizer.h"
 #include "tok/tokfile.h"
@@ -29,6 +30,7 @@ enum {
 	DOCS,
 	VERIFY,
 	TO,
+	FROM,
 	TOKENS,
 	DOC,
 	INSTANCE,
@@ -46,6 +48,7 @@ static const struct opt own[] = {
     {"docs", DOCS, NULL, "the document table as TSV: start, end, id, source, line"},
     {"verify", VERIFY, NULL, "check every byte; status 1 when a file is damaged"},
     {"to", TO, "FORM", "write tok, npy, numpy, megatron, llmc, nanogpt or datatrove"},
+    {"from", FROM, "FORM", "the input is one of these forms"},
     {"tokens", TOKENS, "A:B", "only ids A to B-1, counted from 0"},
     {"doc", DOC, "N", "only row N of the document table, counted from 0"},
     {"instance", INSTANCE, "N:T", "only instance N of T ids, counted through the files"},
@@ -62,7 +65,7 @@ static const struct prog prog = {
     "tokcat",
     "--info|--ids|--text|--docs [--tokens A:B|--doc N|--instance N:T] [-t TOK.json] FILE..\n"
     "--verify FILE..\n"
-    "--to FORM [--dtype u16|u32] -o OUT FILE",
+    "--to FORM [--from FORM] [--dtype u16|u32] -o OUT FILE",
     "show, check and convert token files",
     own,
 };
@@ -71,7 +74,7 @@ enum slice_kind { ALL, SLICE_TOKENS, SLICE_DOC, SLICE_INSTANCE };
 
 struct tokcat {
 	struct opts o;
-	int mode, form, raw, skip_special;
+	int mode, form, from, raw, skip_special;
 	uint32_t width;      /* --dtype; 0: not given */
 	uint64_t vocab, eos; /* of headerless files */
 	enum slice_kind slice;
@@ -152,6 +155,11 @@ static void take_option(struct tokcat *c, int key, const char *arg)
 		if (c->form < 0)
 			die_usage("--to: %s", err_msg());
 		break;
+	case FROM:
+		c->from = convert_parse(arg);
+		if (c->from < 0)
+			die_usage("--from: %s", err_msg());
+		break;
 	case TOKENS:
 		set_slice(c, SLICE_TOKENS, arg);
 		break;
@@ -194,6 +202,10 @@ static void check_options(const struct tokcat *c)
 		die_usage("--%s shows no slices", mode_name(c->mode));
 	if ((c->slice == SLICE_TOKENS || c->slice == SLICE_DOC) && c->o.n_files > 1)
 		die_usage("--tokens and --doc are of one file");
+	if (c->from >= 0 &&
+	    (c->raw || c->mode == DOCS || c->slice == SLICE_DOC || c->slice == SLICE_INSTANCE))
+		die_usage("--from goes with --to, --info, --ids, --text and --verify alone, and "
+			  "--tokens");
 	if (c->mode == TEXT && c->tokenizer_path == NULL)
 		die_usage("--text needs -t TOKENIZER.json");
 	if (c->mode == TO && c->o.n_files > 1)
@@ -230,10 +242,26 @@ static struct tokfile_meta raw_meta(const struct tokcat *c)
 	return m;
 }
 
+/* With --from the file says the width, and with it the vocabulary size, if nobody else does. */
+static int open_foreign(const struct tokcat *c, struct foreign *f, const char *path)
+{
+	struct tokfile_meta m = {.width = c->width, .vocab_size = c->vocab, .eos_id = c->eos};
+
+	if (c->tokenizer != NULL) {
+		m.tokenizer = tokenizer_identity(c->tokenizer);
+		if (m.vocab_size == 0)
+			m.vocab_size = c->tokenizer->n_id;
+	}
+	return foreign_open(f, (enum convert_form)c->from, path, &m);
+}
+
 static struct tokfile *open_file(const struct tokcat *c, const char *path)
 {
 	struct tokfile_meta m = raw_meta(c);
+	struct foreign f;
 
+	if (c->from >= 0)
+		return open_foreign(c, &f, path) < 0 ? NULL : foreign_take(&f);
 	return c->raw ? tokfile_open_raw(path, &m) : tokfile_open_any(path, &m);
 }
 
@@ -648,10 +676,53 @@ static void write_manifest(const struct tokcat *c)
 		die_err();
 }
 
+/* What is not converted is said. */
+static void note_masks(const struct tokcat *c, const char *path)
+{
+	char *loss = xasprintf("%s.loss", path);
+
+	if (c->from == CONVERT_DATATROVE && access(loss, F_OK) == 0)
+		fprintf(stderr, "%s: '%s': the loss mask is left behind\n", progname, loss);
+	free(loss);
+}
+
+/* Opens the input with what is known of its documents. */
+static struct foreign convert_input(const struct tokcat *c, const char *path)
+{
+	struct foreign f = {0};
+
+	if (c->from < 0) {
+		f.t = open_or_die(c, path);
+		return f;
+	}
+	if (open_foreign(c, &f, path) < 0)
+		die_err();
+	note_masks(c, path);
+	note_input(c, f.t, f.t->path);
+	if (f.index != NULL && c->m != NULL && manifest_input_file(c->m, "index", f.index) < 0)
+		die_err();
+	stats_add("files", 1);
+	stats_add("tokens", f.t->count);
+	return f;
+}
+
+/* Ids of a form of another program are checked against the vocabulary, token files as a whole. */
+static void check_input(const struct tokcat *c, const struct tokfile *t)
+{
+	if ((!t->raw || c->from >= 0) && tokfile_verify(t) < 0)
+		die_err();
+}
+
 static void convert(const struct tokcat *c, const char *path)
 {
-	struct tokfile *t = open_or_die(c, path);
-	struct convert v = {.t = t, .meta = t->meta, .out = c->o.out};
+	struct foreign f = convert_input(c, path);
+	struct tokfile *t = f.t;
+	struct convert v = {.t = t,
+	    .meta = t->meta,
+	    .out = c->o.out,
+	    .end = f.end,
+	    .n_end = f.n_doc,
+	    .index = f.index};
 	size_t i;
 
 	if (strcmp(path, "-") != 0)
@@ -660,8 +731,7 @@ static void convert(const struct tokcat *c, const char *path)
 		v.meta.width = tokfile_width(t->meta.vocab_size);
 	else if (c->width != 0)
 		v.meta.width = c->width;
-	if (!t->raw && tokfile_verify(t) < 0)
-		die_err();
+	check_input(c, t);
 	if (convert_write(&v, (enum convert_form)c->form) < 0)
 		die_err();
 	if (c->m != NULL) {
@@ -671,7 +741,7 @@ static void convert(const struct tokcat *c, const char *path)
 			manifest_output(c->m, v.file[i].role, v.file[i].path, &v.file[i].hash);
 	}
 	convert_release(&v);
-	tokfile_close(t);
+	foreign_close(&f);
 }
 
 /* -- main ---------------------------------------------------------------------------------- */
@@ -716,7 +786,7 @@ int main(int argc, char **argv)
 {
 	static char dash[] = "-";
 	static char *standard_input[] = {dash, NULL};
-	struct tokcat c = {.eos = TOKFILE_NONE};
+	struct tokcat c = {.eos = TOKFILE_NONE, .from = -1};
 	const char *arg;
 	int key, status = EXIT_DONE;
 

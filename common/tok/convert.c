@@ -48,8 +48,9 @@ void convert_release(struct convert *c)
 
 static int has_table(const struct convert *c)
 {
-	return c->out != NULL && strcmp(c->out, "-") != 0 && c->tokpath != NULL &&
-	       tokfile_docs_exist(c->tokpath);
+	if (c->out == NULL || strcmp(c->out, "-") == 0)
+		return 0;
+	return c->end != NULL || (c->tokpath != NULL && tokfile_docs_exist(c->tokpath));
 }
 
 /* Commits an output and remembers it for the manifest. */
@@ -121,17 +122,42 @@ static int ids_file(
 	return done(c, f, role);
 }
 
-/* Calls fn for every row of the document table. */
-static int each_row(
-    struct convert *c, int (*fn)(void *arg, const struct tokfile_row *r), void *arg)
+typedef int row_fn(void *arg, const struct tokfile_row *r);
+
+/* Documents of which only the ends are known are numbered, from 0 as ids, from 1 as lines. */
+static int each_end(struct convert *c, row_fn *fn, void *arg)
 {
-	struct tokfile_docs *d = tokfile_docs_open(c->tokpath);
+	char id[24];
+	uint64_t k;
+
+	for (k = 0; k < c->n_end; k++) {
+		struct tokfile_row r = {.start = k == 0 ? 0 : c->end[k - 1],
+		    .end = c->end[k],
+		    .id = id,
+		    .source = c->index,
+		    .line = k + 1};
+
+		r.id_len = (size_t)snprintf(id, sizeof(id), "%" PRIu64, k);
+		c->n_doc = k + 1;
+		if (fn(arg, &r) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Calls fn for every row of the document table. */
+static int each_row(struct convert *c, row_fn *fn, void *arg)
+{
+	struct tokfile_docs *d;
 	struct tokfile_row r;
 	int rc;
 
+	c->n_doc = 0;
+	if (c->end != NULL)
+		return each_end(c, fn, arg);
+	d = tokfile_docs_open(c->tokpath);
 	if (d == NULL)
 		return -1;
-	c->n_doc = 0;
 	while ((rc = tokfile_docs_next(d, &r)) > 0) {
 		c->n_doc++;
 		if (r.end > c->t->count) {

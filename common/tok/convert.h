@@ -1,6 +1,6 @@
 /* convert: token files in the forms of other programs.
  *
- *	struct convert c = {.t = tokfile, .tokpath = "X.tok", .width = 2, .out = "Y"};
+ *	struct convert c = {.t = tokfile, .tokpath = "X.tok", .meta = tokfile->meta, .out = "Y"};
  *	if (convert_write(&c, CONVERT_MEGATRON) < 0) die_err();
  *	for (i = 0; i < c.n; i++) …c.file[i].path, .role, .hash…
  *	convert_release(&c);
@@ -13,7 +13,7 @@
  *	nanogpt		OUT			nanoGPT's train.bin: u16 ids alone
  *	datatrove	OUT, OUT.index, OUT.metadata	ids; u64 ends of documents; text
  *
- * tok and npy carry the document table over when there is one; megatron and datatrove need it.
+ * foreign.h reads them.  tok and npy carry the document table over when there is one; megatron and datatrove need it.
  * Ids that do not fit are refused (FILE@OFFSET); every file appears complete or not at all.
  */
 #ifndef OLMO_TOK_CONVERT_H
@@ -47,6 +47,9 @@ struct convert {
 	const char *tokpath;      /* where its table is looked for; NULL: it has none (a pipe) */
 	struct tokfile_meta meta; /* of the output: width; for tok the rest as well */
 	const char *out;
+	const uint64_t *end; /* (n_end) documents without a table: their ends; NULL: the table's */
+	uint64_t n_end;
+	const char *index; /* with end: their source; line and id are the number of the document */
 	/* out */
 	struct convert_file file[3];
 	size_t n;

@@ -527,11 +527,8 @@ static const char *after(const char *text, const char *key)
 	return p == NULL ? NULL : p + strlen(key) + strspn(p + strlen(key), " ");
 }
 
-/*
- * A true .npy file (numpy/lib/format.py): 1 with the width and offset of its values, 0 when it is
- * none, -1 when it is not one of ids.
- */
-static int numpy_header(
+/* numpy/lib/format.py */
+int tokfile_numpy_head(
     const char *name, const unsigned char *p, size_t len, uint32_t *width, size_t *offset)
 {
 	const char *descr, *shape, *order;
@@ -587,7 +584,7 @@ static int parse_raw(struct tokfile *t, const struct tokfile_meta *meta)
 		err_set("%s@0: empty file, no ids in it", t->path);
 		return -1;
 	}
-	if (numpy_header(t->path, t->map.p, t->map.len, &width, &head) < 0)
+	if (tokfile_numpy_head(t->path, t->map.p, t->map.len, &width, &head) < 0)
 		return -1;
 	if (width != meta->width) {
 		err_set("%s@8: the numpy header says u%" PRIu32 ", not u%" PRIu32, t->path,
@@ -636,6 +633,46 @@ struct tokfile *tokfile_open_raw(const char *path, const struct tokfile_meta *me
 	struct tokfile *t = start(path);
 
 	if (t != NULL && parse_raw(t, meta) < 0) {
+		tokfile_close(t);
+		return NULL;
+	}
+	return t;
+}
+
+/* The ids that fn found must lie in the file, and nothing behind them. */
+static int set_layout(struct tokfile *t, const struct tokfile_layout *l)
+{
+	uint64_t have;
+
+	if (check_meta(t->path, &l->meta) < 0)
+		return -1;
+	have = l->off > t->map.len ? 0 : (t->map.len - l->off) / l->meta.width;
+	if (l->count > have) {
+		err_set("%s@%zu: truncated: %" PRIu64 " ids of %" PRIu64, t->path, t->map.len,
+		    have, l->count);
+		return -1;
+	}
+	if (l->off + l->count * l->meta.width != t->map.len) {
+		err_set("%s@%" PRIu64 ": something behind the last of %" PRIu64 " ids", t->path,
+		    l->off + l->count * l->meta.width, l->count);
+		return -1;
+	}
+	t->raw = 1;
+	t->meta = l->meta;
+	t->ids = t->map.p + l->off;
+	t->ids_off = l->off;
+	t->count = l->count;
+	return 0;
+}
+
+struct tokfile *tokfile_open_as(
+    const char *path, const struct tokfile_meta *meta, tokfile_layout_fn *fn, void *arg)
+{
+	struct tokfile_layout l = {.meta = *meta};
+	struct tokfile *t = start(path);
+
+	if (t != NULL &&
+	    (fn(arg, t->path, t->map.p, t->map.len, &l) < 0 || set_layout(t, &l) < 0)) {
 		tokfile_close(t);
 		return NULL;
 	}

@@ -149,6 +149,24 @@ struct tokfile *tokfile_open_raw(const char *path, const struct tokfile_meta *me
  * magic; otherwise tokfile_open(). */
 struct tokfile *tokfile_open_any(const char *path, const struct tokfile_meta *raw);
 
+/*
+ * A headerless file or one of another program: fn finds the ids in its bytes, off and count set to
+ * 0 and meta to the caller's before; the file must end with them.  name: for messages.
+ */
+struct tokfile_layout {
+	struct tokfile_meta meta;
+	uint64_t off, count; /* first byte, ids */
+};
+typedef int tokfile_layout_fn(
+    void *arg, const char *name, const unsigned char *p, size_t len, struct tokfile_layout *l);
+struct tokfile *tokfile_open_as(
+    const char *path, const struct tokfile_meta *meta, tokfile_layout_fn *fn, void *arg);
+
+/* A true .npy file: 1 with the width and offset of its values, 0 when it is none, -1 when it is
+ * not one of ids. */
+int tokfile_numpy_head(
+    const char *name, const unsigned char *p, size_t len, uint32_t *width, size_t *offset);
+
 /* Id i < count. */
 static inline uint32_t tokfile_at(const struct tokfile *t, uint64_t i)
 {

@@ -71,6 +71,140 @@ local_setup() {
 	[ ! -e n.idx ]
 }
 
+# le N V..: little-endian integers of N bytes
+le() {
+	local n=$1 v k
+	shift
+	for v; do
+		for ((k = 0; k < n; k++)); do printf "\\x$(printf %02x $(((v >> (8 * k)) & 255)))"; done
+	done
+}
+
+@test "what was written in another form does not come back" {
+	set -- --to tok --vocab-size 1000 --eos-id 999
+	for w in u16 u32; do
+		for f in npy numpy megatron llmc datatrove; do
+			x=x-$f-$w
+			d=
+			if [ $f = npy ]; then # nothing in the file says its width
+				x=$x.npy
+				d="--dtype $w"
+			fi
+			tokcat --to $f --dtype $w -o $x a.tok
+			tokcat "$@" --from $f $d -o y.tok $x
+			cmp y.tok a.tok
+			case $f in
+			npy) cmp <(tokcat --docs y.tok) <(tokcat --docs a.tok) ;;
+			megatron | datatrove)
+				cmp <(tokcat --docs y.tok | cut -f1,2) <(tokcat --docs a.tok | cut -f1,2)
+				[ "$(tokcat --docs --doc 3 y.tok | cut -f3,5)" = "$(printf '3\t4')" ]
+				rm y.tok.docs.csv.gz
+				;;
+			esac
+		done
+	done
+	tokcat --to nanogpt -o n.bin a.tok
+	tokcat "$@" --from nanogpt -o y.tok n.bin
+	cmp y.tok a.tok
+	# from one form to another
+	tokcat --to datatrove --from megatron -o z.ds x-megatron-u16.idx
+	cmp z.ds a.npy
+	cmp z.ds.index x-datatrove-u16.index
+	[ "$(tokcat --info --from llmc x-llmc-u32 | jq -c '[.dtype,.count]')" = '["u32",1000]' ]
+}
+
+# Files laid out by hand as their own programs document it, not by this one.
+@test "files of other programs are misread" {
+	# megatron/core/datasets/indexed_dataset.py: two documents, of one and two sequences
+	{ printf 'MMIDIDX\0\0'; le 8 1; le 1 8; le 8 3 3; le 4 2 1 3; le 8 0 4 6; le 8 0 1 3; } >g.idx
+	le 2 5 6 7 8 9 65535 >g.bin
+	tokcat --to tok --from megatron -o g.tok g
+	[ "$(tokcat --ids g.tok | tr '\n' ' ')" = "5 6 7 8 9 65535 " ]
+	[ "$(tokcat --docs g.tok)" = "$(printf '0\t2\t0\tg.idx\t1\n2\t6\t1\tg.idx\t2')" ]
+	# llm.c's dev/data/data_common.py
+	{ le 4 20240520 1 3; head -c 1012 /dev/zero; le 2 1 2 3; } >l.bin
+	[ "$(tokcat --ids --from llmc l.bin | tr '\n' ' ')" = "1 2 3 " ]
+	{ le 4 20240801 7 2; head -c 1012 /dev/zero; le 4 1 128000; } >m.bin
+	[ "$(tokcat --ids --from llmc m.bin | tr '\n' ' ')" = "1 128000 " ]
+	# datatrove/pipeline/tokens/tokenizer.py
+	le 2 4 5 6 >d.ds
+	le 8 1 1 3 >d.ds.index
+	printf 'gpt2|2\n3\n3.00 T' >d.ds.metadata
+	printf '\1\1\0' >d.ds.loss
+	run tokcat --to tok --from datatrove -o d.tok d.ds
+	[ "$status" = 0 ]
+	[[ $output == *d.ds.loss* ]]
+	[ "$(tokcat --docs d.tok | cut -f1,2 | tr '\t\n' ': ')" = "0:1 1:1 1:3 " ]
+	# numpy/lib/format.py, versions 1.0 and 2.0
+	printf "\x93NUMPY\1\0v\0%-117s\n" "{'descr': '<u4', 'fortran_order': False, 'shape': (2,), }" >n.npy
+	le 4 70000 7 >>n.npy
+	[ "$(tokcat --ids --from numpy n.npy | tr '\n' ' ')" = "70000 7 " ]
+	printf "\x93NUMPY\2\0t\0\0\0%-115s\n" "{'descr': '<u2', 'fortran_order': False, 'shape': (2,), }" >n.npy
+	le 2 7 8 >>n.npy
+	[ "$(tokcat --ids --from numpy n.npy | tr '\n' ' ')" = "7 8 " ]
+}
+
+# bad MESSAGE FORM FILE
+bad() {
+	run tokcat --to tok --vocab-size 1000 --from "$2" -o bad.tok "$3"
+	[ "$status" = 3 ] || { echo "$3 is taken"; return 1; }
+	[[ $output == *"$1"* ]] || { echo "$output"; return 1; }
+	[ ! -e bad.tok ]
+}
+
+# poke FILE OFFSET BYTES..: a copy x.EXT with other bytes
+poke() {
+	cp "$1" "x.${1##*.}"
+	le 1 "${@:3}" | dd of="x.${1##*.}" bs=1 seek="$2" conv=notrunc 2>/dev/null
+}
+
+@test "foreign or damaged headers are believed" {
+	tokcat --to megatron -o m a.tok
+	cp m.bin x.bin
+	poke m.idx 0 0; bad x.idx@0: megatron x
+	poke m.idx 9 2; bad x.idx@9: megatron x
+	poke m.idx 17 5; bad x.idx@17: megatron x
+	poke m.idx 18 200; bad "x.idx@" megatron x
+	poke m.idx 25 255; bad truncated megatron x
+	poke m.idx 34 200; bad "sequence 1 begins" megatron x
+	poke m.idx "$(($(stat -c %s m.idx) - 8))" 1; bad "begins with sequence" megatron x
+	head -c -1 m.idx >x.idx; bad truncated megatron x
+	{ cat m.idx; printf x; } >x.idx; bad longer megatron x
+	cp m.idx x.idx
+	head -c -2 m.bin >x.bin; bad x.bin@1998: megatron x
+	{ cat m.bin; printf xx; } >x.bin; bad x.bin@2000: megatron x
+	tokcat --to llmc -o l.bin a.tok
+	poke l.bin 0 0; bad "x.bin@0:" llmc x.bin
+	poke l.bin 0 138; bad evaluation llmc x.bin
+	poke l.bin 4 2; bad "x.bin@4:" llmc x.bin
+	poke l.bin 8 233; bad truncated llmc x.bin
+	poke l.bin 8 231; bad behind llmc x.bin
+	head -c 1000 l.bin >x.bin; bad x.bin@1000 llmc x.bin
+	tokcat --to datatrove -o d.ds a.tok
+	cp d.ds x.ds; cp d.ds.metadata x.ds.metadata
+	head -c -1 d.ds.index >x.ds.index; bad x.ds.index@ datatrove x.ds
+	head -c -8 d.ds.index >x.ds.index; bad x.ds.index@ datatrove x.ds
+	{ le 8 9999; tail -c +9 d.ds.index; } >x.ds.index; bad "document 1 ends" datatrove x.ds
+	cp d.ds.index x.ds.index
+	printf 'gpt2\n1000\n' >x.ds.metadata; bad x.ds.metadata:1: datatrove x.ds
+	printf 'gpt2|2\nmany\n' >x.ds.metadata; bad x.ds.metadata:2: datatrove x.ds
+	printf 'gpt2|2\n1001\n' >x.ds.metadata; bad x.ds@2000 datatrove x.ds
+	printf 'gpt2|4\n500\n' >x.ds.metadata; bad "has 500 ids" datatrove x.ds
+	tokcat --to numpy -o n.npy a.tok
+	bad "header of numpy" npy n.npy
+	bad "header of llmc" nanogpt l.bin
+	bad "header of megatron" nanogpt m.idx
+	bad "header of a token file" nanogpt a.tok
+	bad "not a .npy" numpy a.npy
+	bad "not a token file" tok a.npy
+	{ cat n.npy; printf xx; } >x.npy; bad "another size" numpy x.npy
+	run tokcat --info --from llmc --dtype u32 l.bin
+	[ "$status" = 3 ]
+	[[ $output == *"says u16, not u32"* ]]
+	run tokcat --docs --from megatron m
+	[ "$status" = 2 ]
+}
+
 @test "a slice is not the part it names" {
 	tokcat --ids a.tok >ids
 	tokcat --ids --tokens 10:13 a.tok | cmp - <(sed -n 11,13p ids)
