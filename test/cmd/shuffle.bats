@@ -252,6 +252,32 @@ local_setup() {
 	[ "$status" = 3 ]
 }
 
+# numpy 2.4.6: a = np.arange(4195304, dtype=np.uint32); np.random.Generator(np.random.PCG64(6198 + epoch)).shuffle(a);
+# sha256 of a[k * B : (k + 1) * B], one a line, k = (step - 1) % (4195304 // B)
+@test "steps at OLMo's sizes, of files with more than 2^32 ids, are others than numpy's" {
+	truncate -s $((2 * (4294967296 + 2048 * 500 + 7))) x.npy || skip "no sparse files of 8 GB"
+	ln x.npy y.npy
+	run_of() {
+		printf '%s\n' 'seed: 6198' 'model: {max_sequence_length: 2048}' 'data: {paths: [x.npy, y.npy]}' \
+			"global_train_batch_size: $1" 'max_duration: 1ep' >big.yaml
+	}
+	while read -r batch step sum; do
+		run_of "$batch"
+		[ "$(shuffle --which "$step" --run big.yaml | cut -f3 | sha256sum | cut -d' ' -f1)" = "$sum" ]
+	done <<-E
+		2160 556 4c7a6ec36c1ddde331a3ad4f50b4e638278ef0fe0ba345151559a96331293432
+		2160 1943 e6d3e07483d8447150e94c973e355d7edb6d492d0bb0404d01b1848a51670938
+		2048 2049 0bd009564eea9b5271e3ede57b02f2510b666afdf89d74e9c99c387a7e8e9b63
+	E
+	run_of 2160
+	printf '4294967291,4294967299,doc-d,g,1\r\n' | gzip -n >y.csv.gz
+	# instances 2097151 and 2097152 of y, behind the 2097652 of x
+	[ "$(shuffle --when doc-d --run big.yaml | cut -f1-4)" = \
+		"$(printf '1199\t0\t4194804\tdoc-d\n1230\t0\t4194803\tdoc-d')" ]
+	[ "$(tokcat --ids --tokens 4294967298:4294967300 y.npy | tr '\n' ' ')" = "0 0 " ]
+	[ "$(tokcat --ids --doc 0 y.npy | wc -l)" = 8 ]
+}
+
 @test "the indices that a run wrote are not believed" {
 	mkdir -p run/data-indices
 	sed 's/^max_duration.*/max_duration: 2/' conf.yaml >run/config.yaml
