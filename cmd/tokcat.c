@@ -603,6 +603,20 @@ static void readable_or_die(const char *path)
 	close(fd);
 }
 
+/* Megatron's data sets may be named without a suffix: then there is an index of that name. */
+static void input_or_die(const struct tokcat *c, const char *path)
+{
+	char *index;
+
+	if (c->from != CONVERT_MEGATRON || access(path, F_OK) == 0) {
+		readable_or_die(path);
+		return;
+	}
+	index = xasprintf("%s.idx", path);
+	readable_or_die(index);
+	free(index);
+}
+
 static int verify_tokens(const struct tokcat *c, const char *path)
 {
 	struct tokfile *t = open_file(c, path);
@@ -648,7 +662,7 @@ static int verify_all(const struct tokcat *c)
 		const char *path = c->o.files[i];
 		int rc;
 
-		readable_or_die(path);
+		input_or_die(c, path);
 		rc = is_order_name(path) || order_is(path) ? verify_order(path)
 							   : verify_tokens(c, path);
 		stats_add("files", 1);

@@ -201,6 +201,11 @@ poke() {
 	run tokcat --info --from llmc --dtype u32 l.bin
 	[ "$status" = 3 ]
 	[[ $output == *"says u16, not u32"* ]]
+	tokcat --verify --from megatron m
+	run tokcat --verify --from megatron nowhere
+	[ "$status" = 3 ]
+	run tokcat --verify --from megatron --vocab-size 900 m
+	[ "$status" = 1 ]
 	run tokcat --docs --from megatron m
 	[ "$status" = 2 ]
 }

@@ -69,6 +69,75 @@ static struct tokfile *open_ok(const char *path)
 	return t;
 }
 
+/* The ids of a file once more, as it stores them; `claim` is what is said of their number before. */
+static int write_stored(
+    const struct tokfile *t, const char *path, uint64_t claim, struct tokfile_sum *sum)
+{
+	struct tokfile_writer *w = tokfile_create_n(path, &t->meta, 0, claim);
+	uint64_t n, at = 0;
+
+	assert_non_null(w);
+	for (n = 1; at < t->count; at += n, n = n * 7 % 70001 + 1) {
+		n = n < t->count - at ? n : t->count - at;
+		if (tokfile_put_stored(w, (const char *)t->ids + at * t->meta.width, n) < 0) {
+			tokfile_abort(w);
+			return -1;
+		}
+	}
+	return tokfile_commit(w, sum);
+}
+
+static void stored_ids_make_another_file(void **state)
+{
+	static const uint64_t vocab[] = {50280, 65536, 65537, (uint64_t)1 << 32};
+	size_t k;
+
+	(void)state;
+	for (k = 0; k < 4; k++) {
+		struct tokfile_sum sum = write_some(in_dir("a.tok"), vocab[k], 200001), again;
+		struct tokfile *t = open_ok(in_dir("a.tok"));
+		static const uint64_t claim[] = {200001, TOKFILE_NONE, 5};
+		size_t c;
+
+		for (c = 0; c < 3; c++) {
+			assert_int_equal(write_stored(t, in_dir("b.tok"), claim[c], &again), 0);
+			assert_true(h128_eq(sum.file.xxh3, again.file.xxh3));
+			assert_true(h128_eq(sum.xxh3, again.xxh3));
+			unlink(in_dir("b.tok"));
+		}
+		tokfile_close(t);
+		unlink(in_dir("a.tok"));
+	}
+}
+
+/* One id too large, at places in and between the blocks that are checked at once. */
+static void stored_ids_beyond_the_vocabulary_pass(void **state)
+{
+	static const size_t at[] = {0, 1, 63, 64, 127, 500, 65535, 65536, 69999};
+	unsigned char *ids = calloc(70000, 4);
+	size_t k;
+
+	(void)state;
+	for (k = 0; k < 2 * sizeof(at) / sizeof(at[0]); k++) {
+		struct tokfile_meta m = meta_of(k % 2 ? 70000 : 1000);
+		struct tokfile_writer *w = tokfile_create(in_dir("b.tok"), &m, 0);
+		unsigned char *p = ids + at[k / 2] * m.width;
+		char want[80];
+
+		snprintf(want, sizeof(want), "b.tok@%zu: id %d is not below",
+		    4096 + at[k / 2] * m.width, k % 2 ? 70000 : 1000);
+		if (m.width == 4)
+			le_put32(p, 70000);
+		else
+			le_put16(p, 1000);
+		assert_int_equal(tokfile_put_stored(w, ids, 70000), -1);
+		assert_non_null(strstr(err_msg(), want));
+		tokfile_abort(w);
+		memset(p, 0, m.width);
+	}
+	free(ids);
+}
+
 static void ids_change_on_the_way(void **state)
 {
 	static const struct {
@@ -359,6 +428,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(ids_change_on_the_way),
+	    cmocka_unit_test(stored_ids_make_another_file),
+	    cmocka_unit_test(stored_ids_beyond_the_vocabulary_pass),
 	    cmocka_unit_test(bad_values_are_written),
 	    cmocka_unit_test(table_differs_from_python_csv),
 	    cmocka_unit_test(document_of_an_id_is_wrong),
