@@ -275,6 +275,14 @@ static char *decode_key(const char *name, int *pickled)
 	return plain;
 }
 
+/* name is the shard's from now on */
+static void rename_tensor(struct shard *sh, struct safetensor *t, char *name)
+{
+	sh->own = xreallocarray(sh->own, sh->n_own + 1, sizeof(*sh->own));
+	sh->own[sh->n_own++] = name;
+	t->name = name;
+}
+
 /* Tensors under the names of OLMo's own files get plain ones; other values are not tensors. */
 static size_t decode_keys(struct shard *sh, struct safetensor *t, size_t n)
 {
@@ -283,15 +291,64 @@ static size_t decode_keys(struct shard *sh, struct safetensor *t, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		int pickled = 0;
 		char *plain = decode_key(t[i].name, &pickled);
-		if (plain != NULL) {
-			sh->own = xreallocarray(sh->own, sh->n_own + 1, sizeof(*sh->own));
-			sh->own[sh->n_own++] = plain;
-			t[i].name = plain;
-		}
+		if (plain != NULL)
+			rename_tensor(sh, &t[i], plain);
 		if (!pickled)
 			t[kept++] = t[i];
 	}
 	return kept;
+}
+
+/* ---- names of older OLMo code: parts that wrappers leave, and blocks in groups ------------- */
+
+static char *unwrapped(const char *name)
+{
+	static const char wrap[] = "_fsdp_wrapped_module.";
+	char *s = xstrdup(name), *p = s;
+
+	while ((p = strstr(p, wrap)) != NULL)
+		memmove(p, p + sizeof(wrap) - 1, strlen(p + sizeof(wrap) - 1) + 1);
+	return s;
+}
+
+/* A whole number of at most six digits and the dot behind it. */
+static int index_part(const char **s, size_t *n)
+{
+	size_t len = strspn(*s, "0123456789");
+
+	if (len == 0 || len > 6 || (*s)[len] != '.')
+		return 0;
+	*n = (size_t)strtoul(*s, NULL, 10);
+	*s += len + 1;
+	return 1;
+}
+
+/* transformer.block_groups.G.B.REST */
+static int in_group(const char *name, size_t *group, size_t *block, const char **rest)
+{
+	static const char head[] = "transformer.block_groups.";
+
+	*rest = name + sizeof(head) - 1;
+	return strncmp(name, head, sizeof(head) - 1) == 0 && index_part(rest, group) &&
+	       index_part(rest, block);
+}
+
+/* Block B of group G is block G * size + B; the first groups are full, so the size shows. */
+static void rename_old(struct shard *sh, struct safetensor *t, size_t n)
+{
+	size_t group, block, size = 0;
+	const char *rest;
+
+	for (size_t i = 0; i < n; i++) {
+		if (strstr(t[i].name, "_fsdp_wrapped_module.") != NULL)
+			rename_tensor(sh, &t[i], unwrapped(t[i].name));
+		if (in_group(t[i].name, &group, &block, &rest) && block >= size)
+			size = block + 1;
+	}
+	for (size_t i = 0; size > 0 && i < n; i++)
+		if (in_group(t[i].name, &group, &block, &rest))
+			rename_tensor(sh, &t[i],
+			    xasprintf("transformer.blocks.%zu.%s", group * size + block, rest));
 }
 
 /* ---- files -------------------------------------------------------------------------------- */
@@ -314,6 +371,7 @@ static int add_torch(struct safetensors *s, struct shard *sh)
 		    .offset = q->offset};
 		memcpy(t->shape, q->shape, sizeof(t->shape));
 	}
+	rename_old(sh, s->t + s->n - sh->pt.n, sh->pt.n);
 	return 0;
 }
 
@@ -348,6 +406,7 @@ static int add_shard(struct safetensors *s, const char *path)
 	if (check_tiling(sh, s->t + first, s->n - first, base) < 0)
 		return -1;
 	s->n = first + decode_keys(sh, s->t + first, s->n - first);
+	rename_old(sh, s->t + first, s->n - first);
 	return 0;
 }
 
@@ -356,7 +415,7 @@ static int sort_names(struct safetensors *s, const char *path)
 	qsort(s->t, s->n, sizeof(*s->t), by_name);
 	for (size_t i = 1; i < s->n; i++)
 		if (strcmp(s->t[i - 1].name, s->t[i].name) == 0)
-			return err_set("%s: tensor '%s' is in two files", path, s->t[i].name), -1;
+			return err_set("%s: tensor '%s' is there twice", path, s->t[i].name), -1;
 	return 0;
 }
 

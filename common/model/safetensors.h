@@ -20,7 +20,8 @@
  *
  * Also read: files that torch.save wrote (torchpt.h), and OLMo's own safetensors, whose keys are
  * base64 of a pickled tuple (olmo/safetensors_util.py): tensors have plain names here, values that
- * are pickles themselves are left out.
+ * are pickles themselves are left out.  Names that older OLMo code wrote are read as those of
+ * today: _fsdp_wrapped_module. is passed over, block_groups.G.B. is block B behind G whole groups.
  *
  * The file is mapped; memory is the header's.  The writer pads the header with spaces to 64 bytes,
  * so that tensors are aligned, and shows the file under its name only when it is complete.

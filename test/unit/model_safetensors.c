@@ -1,7 +1,7 @@
 /* layers: model kernels tok doc io base */
 /*
  * safetensors: what is written is read back; the example files of olmo-run(5) in test/format are
- * read or refused at the right place; shards.
+ * read or refused at the right place; shards; names of older code.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "io/out.h"
 #include "model/safetensors.h"
+#include "test/unit/ptfile.h"
 
 static char dir[] = "/tmp/olmo-st-XXXXXX";
 
@@ -230,10 +231,79 @@ static void shards_are_not_put_together(void **state)
 	put_file(in_dir("2.st"), a, &x, 4);
 	snprintf(text, sizeof(text), index, "2.st", "");
 	assert_int_equal(out_file(in_dir(path), text, strlen(text)), 0);
-	assert_true(open_fails_with("'a' is in two files"));
+	assert_true(open_fails_with("'a' is there twice"));
 	snprintf(text, sizeof(text), index, "3.st", "");
 	assert_int_equal(out_file(in_dir(path), text, strlen(text)), 0);
 	assert_true(open_fails_with("3.st"));
+}
+
+/* Older code's names, in a file of torch.save and in one of ours. */
+static const char *const old_names[][2] = {
+    {"_fsdp_wrapped_module.transformer.wte.weight", "transformer.wte.weight"},
+    {"transformer.block_groups.0.0.att_proj.weight", "transformer.blocks.0.att_proj.weight"},
+    {"transformer.block_groups.0.2.att_proj.weight", "transformer.blocks.2.att_proj.weight"},
+    {"transformer._fsdp_wrapped_module.block_groups.1._fsdp_wrapped_module.1.ff_out.weight",
+	"transformer.blocks.4.ff_out.weight"},
+    {"transformer.block_groups.1.x.att_proj.weight",
+	"transformer.block_groups.1.x.att_proj.weight"}};
+enum { N_OLD = sizeof(old_names) / sizeof(old_names[0]) };
+
+static void look_for_old(const char *path)
+{
+	struct safetensors *s = safetensors_open(path);
+	size_t shape[2] = {1, 2};
+
+	if (s == NULL)
+		fail_msg("%s", err_msg());
+	assert_int_equal(safetensors_count(s), N_OLD);
+	for (size_t i = 0; i < N_OLD; i++) {
+		float x[2];
+		const struct safetensor *t = safetensors_need(s, old_names[i][1], 2, shape);
+		if (t == NULL)
+			fail_msg("%s", err_msg());
+		assert_int_equal(safetensors_f32(t, 0, 2, x), 0);
+		assert_true(x[0] == (float)(2 * i) && x[1] == (float)(2 * i + 1));
+	}
+	safetensors_close(s);
+}
+
+static void old_names_are_not_found(void **state)
+{
+	struct safetensors_writer *w = safetensors_create(in_dir("x.safetensors"));
+	struct buf pkl = {0}, b = {0};
+	size_t shape[2] = {1, 2};
+	float x[2 * N_OLD];
+
+	(void)state;
+	buf_str(&pkl, "\x80\2}(");
+	for (size_t i = 0; i < N_OLD; i++) {
+		struct pt_tensor t = {"FloatStorage", "0", 2 * N_OLD, (int64_t)(2 * i), 1, 2, 2};
+		x[2 * i] = (float)(2 * i), x[2 * i + 1] = (float)(2 * i + 1);
+		pt_text(&pkl, old_names[i][0]);
+		pt_put_tensor(&pkl, &t, 2);
+		safetensors_declare(w, old_names[i][0], SAFETENSORS_F32, 2, shape);
+	}
+	assert_int_equal(safetensors_put(w, x, sizeof(x)), 0);
+	assert_int_equal(safetensors_commit(w, NULL), 0);
+	look_for_old(in_dir("x.safetensors"));
+
+	buf_str(&pkl, "u.");
+	struct pt_entry e[] = {{"m/data.pkl", pkl.p, pkl.len, 0, 0},
+	    {"m/byteorder", "little", 6, 0, 0}, {"m/data/0", x, sizeof(x), 0, 0}};
+	pt_zip(&b, e, 3, 0);
+	assert_int_equal(out_file(in_dir("model.pt"), b.p, b.len), 0);
+	look_for_old(in_dir("model.pt"));
+	buf_release(&pkl);
+	buf_release(&b);
+
+	/* two names of one tensor */
+	w = safetensors_create(in_dir("x.safetensors"));
+	safetensors_declare(w, old_names[0][0], SAFETENSORS_F32, 2, shape);
+	safetensors_declare(w, old_names[0][1], SAFETENSORS_F32, 2, shape);
+	assert_int_equal(safetensors_put(w, x, 4 * sizeof(*x)), 0);
+	assert_int_equal(safetensors_commit(w, NULL), 0);
+	assert_null(safetensors_open(in_dir("x.safetensors")));
+	assert_non_null(strstr(err_msg(), "'transformer.wte.weight' is there twice"));
 }
 
 int main(void)
@@ -246,9 +316,10 @@ int main(void)
 	    cmocka_unit_test(bad_file_is_taken),
 	    cmocka_unit_test(page_shows_other_bytes),
 	    cmocka_unit_test(shards_are_not_put_together),
+	    cmocka_unit_test(old_names_are_not_found),
 	};
 	static const char *const files[] = {"x.safetensors", "h.safetensors", "a.safetensors",
-	    "1.st", "2.st", "model.safetensors.index.json"};
+	    "1.st", "2.st", "model.pt", "model.safetensors.index.json"};
 
 	if (mkdtemp(dir) == NULL)
 		return 1;
