@@ -166,6 +166,8 @@ int arch_check(const struct arch *a, const char *name)
 
 int arch_from_json(struct arch *a, const json_t *j, const char *name)
 {
+	int affine;
+
 	memset(a, 0, sizeof(*a));
 	if (!json_is_object(j))
 		return err_set("%s: not a JSON object", name), -1;
@@ -185,6 +187,7 @@ int arch_from_json(struct arch *a, const json_t *j, const char *name)
 	double eps = a->family == ARCH_OLMO ? 1e-5 : a->family == ARCH_OLMO2 ? 1e-5 : 1e-6;
 	if (get_size(j, name, "head_dim", (int64_t)(a->C / a->H), &a->D) < 0 ||
 	    get_flag(j, name, "tie_word_embeddings", 0, &a->tied) < 0 ||
+	    get_flag(j, name, "layer_norm_with_affine", 1, &affine) < 0 ||
 	    get_rope(j, name, &a->rope_theta) < 0 ||
 	    get_real(j, name, "clip_qkv", 0, &a->clip_qkv) < 0 ||
 	    get_real(j, name, "rms_norm_eps", eps, &a->norm_eps) < 0 ||
@@ -193,6 +196,7 @@ int arch_from_json(struct arch *a, const json_t *j, const char *name)
 	    get_id(j, name, "pad_token_id", &a->pad_id) < 0 ||
 	    get_id(j, name, "bos_token_id", &a->bos_id) < 0)
 		return -1;
+	a->plain = !affine && a->family != ARCH_OLMO;
 	return arch_check(a, name);
 }
 
@@ -269,6 +273,8 @@ json_t *arch_json(const struct arch *a)
 		    j, "clip_qkv", a->clip_qkv > 0 ? json_real(a->clip_qkv) : json_null());
 	else
 		json_object_set_new(j, "rms_norm_eps", json_real(a->norm_eps));
+	if (a->plain)
+		json_object_set_new(j, "layer_norm_with_affine", json_false());
 	json_object_set_new(j, "attention_bias", json_false());
 	json_object_set_new(j, "attention_dropout", json_real(0.0));
 	json_object_set_new(j, "tie_word_embeddings", json_boolean(a->tied));

@@ -6,7 +6,9 @@
  *
  * Families: olmo (layer norm without weights, before attention and MLP), olmo2 (RMS norm with
  * weights after attention and MLP, and on the whole of q and k) and llama (RMS norm with weights
- * before).  All have rotary positions, a gated SiLU MLP and no biases; what a config asks beyond
+ * before).  The RMS norms may go without weights (plain; OLMo's layer_norm_with_affine: false): to
+ * Hugging Face such a model is one whose norm weights are 1, and config.json has OLMo's key beside
+ * the others.  All have rotary positions, a gated SiLU MLP and no biases; what a config asks beyond
  * that (biases, dropout, other activations, rope scaling) is refused by name.
  *
  * Both forms of config.json are read: rope_theta / torch_dtype (as published) and
@@ -31,6 +33,7 @@ struct arch {
 	size_t V;      /* rows of the embedding, columns of the logits */
 	size_t T;      /* longest sequence */
 	int tied;      /* logits use the embedding */
+	int plain;     /* olmo2, llama: norms without weights */
 	double rope_theta;
 	double clip_qkv; /* 0 = none */
 	double norm_eps;

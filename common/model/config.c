@@ -365,7 +365,7 @@ static size_t texts(struct reader *r, const json_t *v, const char *path, char **
 
 /* ---- sections ---------------------------------------------------------------------------- */
 
-/* olmo, or olmo2 when all of its three marks are there. */
+/* olmo, or olmo2 when norm_after and attention_layer_norm are there, or llama when neither is. */
 static void read_family(struct config *c, struct reader *r)
 {
 	const char *type = text(r, "model.layer_norm_type", "default");
@@ -374,14 +374,16 @@ static void read_family(struct config *c, struct reader *r)
 	int affine = flag(r, "model.layer_norm_with_affine", rms);
 
 	c->arch.family = ARCH_OLMO;
-	if (rms && after && qk && affine && flag(r, "model.attention_layer_norm_with_affine", 1)) {
-		c->arch.family = ARCH_OLMO2;
-	} else if (rms && affine && !after && !qk) {
-		c->arch.family = ARCH_LLAMA;
+	if (rms && after == qk) {
+		c->arch.family = after ? ARCH_OLMO2 : ARCH_LLAMA;
+		c->arch.plain = !affine;
+		if (qk && flag(r, "model.attention_layer_norm_with_affine", 1) != affine)
+			wrong(r, "model.attention_layer_norm_with_affine",
+			    "what layer_norm_with_affine is");
 	} else if (rms || after || qk || affine) {
 		wrong(r, "model.layer_norm_type",
-		    "'default' without affine (OLMo), or 'rms' with affine and "
-		    "both norm_after and attention_layer_norm (OLMo 2) or neither (Llama)");
+		    "'default' without affine (OLMo), or 'rms' with both norm_after and "
+		    "attention_layer_norm (OLMo 2) or neither (Llama)");
 	} else if (strcmp(type, "default") != 0 && strcmp(type, "low_precision") != 0 &&
 		   strcmp(type, "amd_compatible") != 0) {
 		wrong(r, "model.layer_norm_type", "'default' or 'rms'");
@@ -405,7 +407,8 @@ static void read_model(struct config *c, struct reader *r)
 	a->tied = flag(r, "model.weight_tying", 1);
 	a->rope_theta = real(r, "model.rope_theta", 10000);
 	a->clip_qkv = real(r, "model.clip_qkv", 0);
-	a->norm_eps = real(r, "model.layer_norm_eps", a->family == ARCH_OLMO ? 1e-5 : 1e-6);
+	a->norm_eps =
+	    real(r, "model.layer_norm_eps", a->family == ARCH_OLMO || a->plain ? 1e-5 : 1e-6);
 	a->init_std = real(r, "model.init_std", 0.02);
 	a->eos_id = id(r, "model.eos_token_id");
 	a->pad_id = id(r, "model.pad_token_id");

@@ -411,16 +411,16 @@ static void block_post(struct net *n, const float *w, size_t l, int inside)
 
 	linear(n, y->qk, QK, NULL, y->x, C, w + o->qkv, QK, C);
 	linear(n, y->qkv + QK, W, NULL, y->x, C, w + o->qkv + QK * C, W - QK, C);
-	head_norm(n, y, y->statq, w + o->qnorm, a->H, 0);
-	head_norm(n, y, y->statk, w + o->knorm, a->HKV, a->H);
+	head_norm(n, y, y->statq, weight_at(w, o->qnorm), a->H, 0);
+	head_norm(n, y, y->statk, weight_at(w, o->knorm), a->HKV, a->H);
 	rotate_attend(n, y, l);
 	linear(n, y->ao, C, NULL, y->att, HD, w + o->o, C, HD);
-	norm(n, n->h, y->stat1, y->ao, w + o->norm1);
+	norm(n, n->h, y->stat1, y->ao, weight_at(w, o->norm1));
 	n->k->op->add(n->k, y->xm, y->x, n->h, n->rows * C);
 	linear(n, y->ug, 2 * F, NULL, y->xm, C, w + o->ug, 2 * F, C);
 	n->k->op->swiglu_fwd(n->k, n->act, y->ug, n->rows, F);
 	linear(n, y->fo, C, NULL, n->act, F, w + o->down, C, F);
-	norm(n, n->h, y->stat2, y->fo, w + o->norm2);
+	norm(n, n->h, y->stat2, y->fo, weight_at(w, o->norm2));
 	if (inside)
 		return;
 	n->k->op->add(n->k, next, y->xm, n->h, n->rows * C);
@@ -445,19 +445,23 @@ static void block_post_bwd(struct net *n, const float *w, float *grad, size_t l)
 	struct net_layer *y = layer_of(n, l);
 	size_t C = a->C, F = a->F, W = arch_qkv(a), HD = a->H * a->D, QK = (a->H + a->HKV) * a->D;
 
-	norm_bwd(n, n->dh, NULL, grad + o->norm2, n->dx, y->fo, y->stat2, w + o->norm2);
+	norm_bwd(n, n->dh, NULL, grad_at(grad, o->norm2), n->dx, y->fo, y->stat2,
+	    weight_at(w, o->norm2));
 	n->k->op->gemm(n->k, KERN_NN, n->rows, F, C, n->dh, C, w + o->down, F, NULL, n->act, F);
 	n->k->op->swiglu_bwd(n->k, y->ug, n->act, n->act, y->ug, n->rows, F);
 	n->k->op->gemm(
 	    n->k, KERN_TN, C, F, n->rows, n->dh, C, n->act, F, grad + o->down, grad + o->down, F);
 	linear_bwd(n, n->dx, n->dx, grad + o->ug, y->ug, 2 * F, y->xm, w + o->ug, 2 * F, C);
 
-	norm_bwd(n, n->dh, NULL, grad + o->norm1, n->dx, y->ao, y->stat1, w + o->norm1);
+	norm_bwd(n, n->dh, NULL, grad_at(grad, o->norm1), n->dx, y->ao, y->stat1,
+	    weight_at(w, o->norm1));
 	linear_bwd(n, n->datt, NULL, grad + o->o, n->dh, C, y->att, w + o->o, C, HD);
 	rotate_attend_bwd(n, y);
 	/* y->qkv was last read by the attention: its room takes the gradient of q and k */
-	head_norm_bwd(n, y, y->statq, w + o->qnorm, grad + o->qnorm, a->H, 0, y->qkv);
-	head_norm_bwd(n, y, y->statk, w + o->knorm, grad + o->knorm, a->HKV, a->H, y->qkv);
+	head_norm_bwd(
+	    n, y, y->statq, weight_at(w, o->qnorm), grad_at(grad, o->qnorm), a->H, 0, y->qkv);
+	head_norm_bwd(
+	    n, y, y->statk, weight_at(w, o->knorm), grad_at(grad, o->knorm), a->HKV, a->H, y->qkv);
 	linear_bwd(n, n->dx, n->dx, grad + o->qkv, y->qkv, QK, y->x, w + o->qkv, QK, C);
 	linear_bwd(n, n->dx, n->dx, grad + o->qkv + QK * C, n->dqkv + QK, W, y->x,
 	    w + o->qkv + QK * C, W - QK, C);

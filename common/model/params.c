@@ -8,9 +8,26 @@
 #include "base/err.h"
 #include "model/safetensors.h"
 
+/* A norm's weight that is not trained and not in memory. */
+static struct param *add_one(struct params *p, size_t layer, size_t n, char *name)
+{
+	p->one = xreallocarray(p->one, p->n_one + 1, sizeof(*p->one));
+	struct param *t = &p->one[p->n_one++];
+	*t = (struct param){.name = name,
+	    .kind = PARAM_NORM,
+	    .layer = layer,
+	    .off = PARAMS_NONE,
+	    .n = n,
+	    .dims = 1,
+	    .shape = {n}};
+	return t;
+}
+
 static struct param *add(struct params *p, enum param_kind kind, size_t layer, int dims,
     size_t rows, size_t cols, char *name)
 {
+	if (kind == PARAM_NORM && p->a.plain)
+		return add_one(p, layer, rows, name);
 	p->t = xreallocarray(p->t, p->n + 1, sizeof(*p->t));
 	struct param *t = &p->t[p->n++];
 	*t = (struct param){.name = name,
@@ -88,6 +105,9 @@ void params_free(struct params *p)
 		return;
 	for (size_t i = 0; i < p->n; i++)
 		free(p->t[i].name);
+	for (size_t i = 0; i < p->n_one; i++)
+		free(p->one[i].name);
+	free(p->one);
 	free(p->t);
 	free(p->layer);
 	free(p);
@@ -183,12 +203,38 @@ static int starts_with(const char *s, const char *head)
 	return strncmp(s, head, strlen(head)) == 0;
 }
 
+/* Is it the weight of a norm that has none, and so all 1? -1: it is not 1, 0: another tensor. */
+static int is_one(const struct params *p, const struct safetensor *t)
+{
+	for (size_t i = 0; i < p->n_one; i++) {
+		const struct param *o = &p->one[i];
+		if (strcmp(o->name, t->name) != 0)
+			continue;
+		float *x = xcalloc(o->n, sizeof(*x));
+		int rc = t->n == o->n && safetensors_f32(t, 0, o->n, x) == 0 ? 1 : -1;
+		for (size_t k = 0; k < o->n && rc > 0; k++)
+			rc = x[k] == 1 ? 1 : -1;
+		free(x);
+		if (rc < 0)
+			err_set("%s: tensor '%s' is not all 1, though the model's norms have no "
+				"weights (layer_norm_with_affine)",
+			    t->file, t->name);
+		return rc;
+	}
+	return 0;
+}
+
 /* Tensors of the file that the model has no place for. lm_head of a tied model is a copy. */
 static int check_extra(const struct params *p, const struct safetensors *s, int native)
 {
 	for (size_t i = 0; i < safetensors_count(s); i++) {
 		const struct safetensor *t = safetensors_at(s, i);
 		if (native ? has_native(p, t->name) : params_find(p, t->name) != NULL)
+			continue;
+		int one = is_one(p, t);
+		if (one < 0)
+			return -1;
+		if (one)
 			continue;
 		if (p->a.tied && strcmp(t->name, "lm_head.weight") == 0)
 			continue;
@@ -269,24 +315,53 @@ static int by_name(const void *x, const void *y)
 	return strcmp((*a)->name, (*b)->name);
 }
 
-static int write_all(const struct params *p, const struct param **order, const float *const *w,
-    const char *const *prefix, size_t n_prefix, struct safetensors_writer *f)
+/* Element by element: the norms' widths are small beside all else. */
+static int put_ones(struct safetensors_writer *f, size_t n)
+{
+	static const float one = 1;
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = safetensors_put(f, &one, sizeof(one));
+	return rc;
+}
+
+/* Weights of 1 stand only in a model, not in what has its shape. */
+static int left_out(const struct param *t, const char *prefix)
+{
+	return t->off == PARAMS_NONE && prefix[0] != '\0';
+}
+
+static int declare_all(
+    const struct param **order, size_t n, const char *prefix, struct safetensors_writer *f)
 {
 	struct buf b = {0};
 	int rc = 0;
 
-	for (size_t k = 0; rc == 0 && k < n_prefix; k++) {
-		for (size_t i = 0; rc == 0 && i < p->n; i++) {
-			b.len = 0;
-			buf_printf(&b, "%s%s", prefix[k], order[i]->name);
-			rc = safetensors_declare(
-			    f, buf_cstr(&b), SAFETENSORS_F32, order[i]->dims, order[i]->shape);
-		}
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		if (left_out(order[i], prefix))
+			continue;
+		b.len = 0;
+		buf_printf(&b, "%s%s", prefix, order[i]->name);
+		rc = safetensors_declare(
+		    f, buf_cstr(&b), SAFETENSORS_F32, order[i]->dims, order[i]->shape);
 	}
-	for (size_t k = 0; rc == 0 && k < n_prefix; k++)
-		for (size_t i = 0; rc == 0 && i < p->n; i++)
-			rc = safetensors_put(f, w[k] + order[i]->off, order[i]->n * sizeof(float));
 	buf_release(&b);
+	return rc;
+}
+
+static int put_all(const struct param **order, size_t n, const char *prefix, const float *w,
+    struct safetensors_writer *f)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		const struct param *t = order[i];
+		if (left_out(t, prefix))
+			continue;
+		rc = t->off == PARAMS_NONE ? put_ones(f, t->n)
+					   : safetensors_put(f, w + t->off, t->n * sizeof(float));
+	}
 	return rc;
 }
 
@@ -294,14 +369,19 @@ int params_save(const struct params *p, const float *const *w, const char *const
     size_t n_prefix, const char *file, struct filehash *h)
 {
 	struct safetensors_writer *f = safetensors_create(file);
+	size_t n = p->n + p->n_one;
+	int rc = 0;
 
 	if (f == NULL)
 		return -1;
-	const struct param **order = xreallocarray(NULL, p->n, sizeof(*order));
-	for (size_t i = 0; i < p->n; i++)
-		order[i] = &p->t[i];
-	qsort(order, p->n, sizeof(*order), by_name);
-	int rc = write_all(p, order, w, prefix, n_prefix, f);
+	const struct param **order = xreallocarray(NULL, n, sizeof(*order));
+	for (size_t i = 0; i < n; i++)
+		order[i] = i < p->n ? &p->t[i] : &p->one[i - p->n];
+	qsort(order, n, sizeof(*order), by_name);
+	for (size_t k = 0; rc == 0 && k < n_prefix; k++)
+		rc = declare_all(order, n, prefix[k], f);
+	for (size_t k = 0; rc == 0 && k < n_prefix; k++)
+		rc = put_all(order, n, prefix[k], w[k], f);
 	free(order);
 	if (rc < 0) {
 		safetensors_abort(f);

@@ -55,7 +55,9 @@ struct params_layer {
 struct params {
 	struct arch a;
 	struct param *t;
-	size_t n; /* tensors */
+	size_t n;          /* tensors */
+	struct param *one; /* plain: norm weights of Hugging Face's file, all 1, off PARAMS_NONE */
+	size_t n_one;
 	size_t n_float;
 	size_t embed, head; /* head == embed when tied */
 	size_t norm_f;      /* final norm's weight or PARAMS_NONE */
@@ -70,7 +72,8 @@ int param_is_linear(const struct param *t);
 
 /* Weights of a Hugging Face directory, or of a safetensors file under Hugging Face's or OLMo's own
  * names (transformer.blocks.0.att_proj.weight: q, k and v in one).  Every tensor must be there,
- * and no other may but the optimizer state of such a file (exp_avg.NAME, exp_avg_sq.NAME). */
+ * and no other may but norm weights of 1 where norms have none (plain), and the optimizer state
+ * of such a file (exp_avg.NAME, exp_avg_sq.NAME). */
 int params_load(const struct params *p, float *w, const char *path);
 
 /* A tensor as the original stores it: a range of ours. */
@@ -85,7 +88,8 @@ int params_native(const struct params *p, size_t i, struct params_native *t);
 /* Tensors prefix + name of a safetensors file of ours (optimizer state). */
 int params_load_prefixed(const struct params *p, float *const *w, const char *const *prefix,
     size_t n_prefix, const char *file);
-/* Writes the arrays w[i] under prefix[i] ("" for a model) as fp32, tensors in order of name. */
+/* Writes the arrays w[i] under prefix[i] ("" for a model) as fp32, tensors in order of name; into
+ * a model also the norm weights of 1 that Hugging Face's code wants where norms have none. */
 int params_save(const struct params *p, const float *const *w, const char *const *prefix,
     size_t n_prefix, const char *file, struct filehash *h);
 

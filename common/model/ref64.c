@@ -240,10 +240,10 @@ static void shape_qkv(struct ref64 *r, struct ref64_layer *y, const struct param
 	memcpy(y->qkv, y->raw, n * sizeof(*y->qkv));
 	for (size_t i = 0; a->clip_qkv > 0 && i < n; i++)
 		y->qkv[i] = fmax(-a->clip_qkv, fmin(a->clip_qkv, y->raw[i]));
-	if (o->qnorm != PARAMS_NONE) {
-		norm(r, y->qkv, y->raw, W, a->H * a->D, r->w + o->qnorm);
+	if (a->family == ARCH_OLMO2) {
+		norm(r, y->qkv, y->raw, W, a->H * a->D, weight_at(r, o->qnorm));
 		norm(r, y->qkv + a->H * a->D, y->raw + a->H * a->D, W, a->HKV * a->D,
-		    r->w + o->knorm);
+		    weight_at(r, o->knorm));
 	}
 	rotate(r, y->qkv, 1);
 }
@@ -259,11 +259,11 @@ static void shape_qkv_bwd(
 	for (size_t i = 0; a->clip_qkv > 0 && i < n; i++)
 		if (fabs(y->raw[i]) > a->clip_qkv)
 			d[i] = 0;
-	if (o->qnorm == PARAMS_NONE)
+	if (a->family != ARCH_OLMO2)
 		return;
 	double *in = doubles(n);
-	norm_bwd(r, in, r->g + o->qnorm, d, y->raw, W, Q, r->w + o->qnorm);
-	norm_bwd(r, in + Q, r->g + o->knorm, d + Q, y->raw + Q, W, K, r->w + o->knorm);
+	norm_bwd(r, in, grad_at(r, o->qnorm), d, y->raw, W, Q, weight_at(r, o->qnorm));
+	norm_bwd(r, in + Q, grad_at(r, o->knorm), d + Q, y->raw + Q, W, K, weight_at(r, o->knorm));
 	for (size_t m = 0; m < r->rows; m++)
 		memcpy(d + m * W, in + m * W, (Q + K) * sizeof(*d));
 	free(in);
@@ -277,7 +277,7 @@ static void add_branch(
 
 	memcpy(out, f, n * sizeof(*out));
 	if (r->p->a.family == ARCH_OLMO2)
-		norm(r, out, f, C, C, r->w + norm_off);
+		norm(r, out, f, C, C, weight_at(r, norm_off));
 	for (size_t i = 0; i < n; i++)
 		out[i] += x[i];
 }
@@ -290,7 +290,7 @@ static double *add_branch_bwd(
 	double *df = doubles(n);
 
 	if (r->p->a.family == ARCH_OLMO2)
-		norm_bwd(r, df, r->g + norm_off, d, f, C, C, r->w + norm_off);
+		norm_bwd(r, df, grad_at(r, norm_off), d, f, C, C, weight_at(r, norm_off));
 	else
 		memcpy(df, d, n * sizeof(*df));
 	return df;

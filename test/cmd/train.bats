@@ -257,6 +257,29 @@ run_hash() {
 	fails 2 "'most' is none of whole_layer" train -c c.yaml -o x --activation_checkpointing=most
 }
 
+@test "a model with RMS norms without weights is not resumed, or computes otherwise than with weights of 1" {
+	set -- -c c.yaml --max_duration=4 --model.layer_norm_type=rms --model.layer_norm_with_affine=false
+	train "$@" -o whole
+	train "$@" -o half --stop-at 2
+	train --resume half
+	[ "$(run_hash half)" = "$(run_hash whole)" ]
+	d=$(cd whole/latest && pwd -P)
+	[ "$(jq -c '[.model_type, .layer_norm_with_affine]' "$d/config.json")" = '["llama",false]' ]
+	# transformers passes over the key, and finds weights
+	mkdir ones
+	cp "$d/model.safetensors" ones
+	jq 'del(.layer_norm_with_affine)' "$d/config.json" >ones/config.json
+	printf '[5,6,7,8,9,20,17]\n' >ids
+	train --probe "$d" --ids ids --dump logits,loss -o plain.safetensors
+	train --probe ones --ids ids --dump logits,loss -o ones.safetensors
+	cmp plain.safetensors ones.safetensors
+	# the last number of the file is one of model.norm.weight
+	cp "$d/config.json" ones
+	printf '\0\0\0\100' | dd of=ones/model.safetensors bs=1 conv=notrunc \
+		seek=$(($(wc -c <ones/model.safetensors) - 4)) 2>/dev/null
+	fails 3 "ones/model.safetensors: tensor 'model.norm.weight' is not all 1" train --probe ones --ids ids --dump loss -o x.safetensors
+}
+
 @test "no_pre_train_checkpoint: false leaves no checkpoint of the first weights" {
 	train -c c.yaml -o run --no_pre_train_checkpoint=false
 	[ "$(ls -d run/step*)" = "$(printf 'run/step%08d\n' 0 6 12 18 20)" ]

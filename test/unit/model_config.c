@@ -138,6 +138,9 @@ static void wrong_config_is_taken(void **state)
 	    {"model: {d_model: x}", "model.d_model must be"},
 	    {"model: {vocab_size: 10, embedding_size: 9}", "at least model.vocab_size"},
 	    {"model: {layer_norm_type: rms, norm_after: true}", "model.layer_norm_type must be"},
+	    {"model: {layer_norm_type: rms, norm_after: true, attention_layer_norm: true, "
+	     "layer_norm_with_affine: false}",
+		"model.attention_layer_norm_with_affine must be"},
 	    {"scheduler: {name: cosine}", "scheduler.name: 'cosine' is none of"},
 	    {"model: {init_fn: xavier}", "init_fn: 'xavier' is none of"},
 	    {"optimizer: {betas: [0.9]}", "betas"},
@@ -196,7 +199,18 @@ static void family_is_misread(void **state)
 	assert_int_equal(
 	    read_text(&c, "model: {layer_norm_type: rms, layer_norm_eps: 1.0e-6}"), 0);
 	assert_int_equal(c.arch.family, ARCH_LLAMA);
-	assert_true(c.arch.norm_eps == 1e-6);
+	assert_true(c.arch.norm_eps == 1e-6 && !c.arch.plain);
+	config_release(&c);
+	assert_int_equal(
+	    read_text(&c, "model: {layer_norm_type: rms, layer_norm_with_affine: false}"), 0);
+	assert_true(c.arch.family == ARCH_LLAMA && c.arch.plain && c.arch.norm_eps == 1e-5);
+	config_release(&c);
+	assert_int_equal(
+	    read_text(&c, "model: {layer_norm_type: rms, norm_after: true, "
+			  "attention_layer_norm: true, layer_norm_with_affine: false, "
+			  "attention_layer_norm_with_affine: false}"),
+	    0);
+	assert_true(c.arch.family == ARCH_OLMO2 && c.arch.plain);
 	config_release(&c);
 }
 

@@ -3,7 +3,8 @@
  * net, optim, score: small models whose weights are a formula, against PyTorch.
  *
  * Golden numbers (test/golden/model/net.py): torch 1.13.0 (CPU, float64; rotary tables fp32),
- * from the papers' formulas: logits[2][7][0..3], the sum of |logits|, loss (mean over labels), z-loss
+ * from the papers' formulas (the plain models: torch 2.15.0): logits[2][7][0..3], the sum of
+ * |logits|, loss (mean over labels), z-loss
  * 0.01 * mean(lse^2) over all positions, the L2 norm of the gradient of their sum, the loss after
  * one AdamW step (lr 0.01, betas 0.9 0.95, eps 1e-5, decay 0.1 on matrices but the embedding,
  * clipped to 1), and the gradient norm of each tensor in the order of the table.
@@ -41,6 +42,7 @@ static const struct golden {
 	int tied;
 	double theta, clip, eps;
 	double logits[4], logits_abs, loss, z, norm, loss2, tensor[25];
+	int plain;
 } goldens[] = {
     {"untied", ARCH_OLMO, 24, 3, 3, 20, 40, 0, 10000.0, 0, 1e-05,
 	{0.7703606006, 0.3038447932, -0.09340280175, -0.5559482103}, 694.6346459, 3.776849602,
@@ -75,6 +77,20 @@ static const struct golden {
 	    0.7723803574, 0.5387888014, 0.6394392454, 0.1250841669, 0.3052926336, 0.2622749309,
 	    0.8103717882, 1.004116641, 0.1020513889, 0.5503582628, 0.3956567481, 0.3090848123,
 	    0.1648472461, 1.134007621}},
+    {"olmo2_plain", ARCH_OLMO2, 32, 4, 2, 24, 40, 1, 10000.0, 0, 1e-05,
+	{0.2281256105, 0.8084007138, 0.9864650051, -0.2933695144}, 882.0151956, 3.925604673,
+	0.1596295229, 5.195559213, 2.928988329,
+	{3.177756752, 1.182990879, 1.061471749, 2.263930688, 1.943521083, 1.057527964, 1.033451713,
+	    0.9942098167, 0.3203229747, 0.3097256741, 0.7516740129, 0.8011044249, 0.5526571494,
+	    0.5573554494, 0.5202081924},
+	1},
+    {"llama_plain", ARCH_LLAMA, 32, 4, 2, 24, 40, 0, 10000.0, 0, 1e-05,
+	{0.5992797267, -0.7782047731, -0.9704389434, 0.4830479489}, 858.90234, 4.136670725,
+	0.1572358325, 3.637228748, 3.098319762,
+	{1.62912387, 0.5086573456, 0.4799180344, 1.381410584, 1.533482156, 0.6959535434,
+	    0.8498647537, 0.723957591, 0.2716703005, 0.207735929, 0.7875050346, 1.02316091,
+	    0.3610943168, 0.4346164602, 0.4183485041, 1.348131513},
+	1},
 };
 
 #define N_GOLDENS (sizeof(goldens) / sizeof(goldens[0]))
@@ -131,6 +147,7 @@ static void world_open_as(
 	    .V = o->V,
 	    .T = 64,
 	    .tied = o->tied,
+	    .plain = o->plain,
 	    .rope_theta = o->theta,
 	    .clip_qkv = o->clip,
 	    .norm_eps = o->eps,
@@ -283,6 +300,53 @@ static void double_precision_is_wrong(void **state)
 		net_backward(x.n, x.w, x.g);
 		for (size_t k = 0; k < x.p->n_float; k++)
 			close_to("gradient", o->name, (double)x.g[k], r->g[k], 2e-6);
+		ref64_free(r);
+		world_close(&x);
+	}
+}
+
+/* fp64: d(mean loss)/dw[i] by central differences, at a few places of each tensor, against the
+ * backward pass.  With rotary positions, shared key/value heads, clipping, norms of all sorts,
+ * gated units, tied and untied heads in the goldens, that is each operation of a model. */
+static double loss64(struct ref64 *r, const struct world *x)
+{
+	ref64_forward(r, x->ids);
+	ref64_loss(r, x->labels);
+	return r->mean;
+}
+
+static void check_slopes(struct ref64 *r, const struct world *x, const char *name, size_t t)
+{
+	const struct param *q = &x->p->t[t];
+	const double h = 1e-5;
+
+	for (size_t k = 0; k < 4; k++) {
+		size_t i = q->off + (k * k * 7 + 3 * k + t) % q->n;
+		double w = r->w[i], up, down;
+		r->w[i] = w + h;
+		up = loss64(r, x);
+		r->w[i] = w - h;
+		down = loss64(r, x);
+		r->w[i] = w;
+		double want = (up - down) / (2 * h);
+		if (!(fabs(r->g[i] - want) <= 2e-9 + 1e-7 * fabs(want)))
+			fail_msg("%s, %s[%zu]: gradient %.12g, slope %.12g", name, q->name,
+			    i - q->off, r->g[i], want);
+	}
+}
+
+static void double_precision_gradient_is_no_slope(void **state)
+{
+	struct world x;
+
+	(void)state;
+	for (size_t i = 0; i < N_GOLDENS; i++) {
+		world_open(&x, &goldens[i], 1, 1);
+		struct ref64 *r = ref64_new(x.p, x.w, x.n->rope, B, T);
+		loss64(r, &x);
+		ref64_backward(r, x.labels);
+		for (size_t t = 0; t < x.p->n; t++)
+			check_slopes(r, &x, goldens[i].name, t);
 		ref64_free(r);
 		world_close(&x);
 	}
@@ -535,6 +599,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(wrong_numbers),
 	    cmocka_unit_test(double_precision_is_wrong),
+	    cmocka_unit_test(double_precision_gradient_is_no_slope),
 	    cmocka_unit_test(threads_or_leftovers_show),
 	    cmocka_unit_test(forward_only_differs),
 	    cmocka_unit_test(decoding_differs_from_the_whole),

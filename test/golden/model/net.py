@@ -12,7 +12,7 @@ def fill(k,n):
         z^=z>>31
         out.append(((z>>40)/8388608.0-1.0))
     return torch.tensor(out,dtype=torch.float32)
-def build(fam,C,H,KV,L,F,V,tied):
+def build(fam,C,H,KV,L,F,V,tied,plain):
     D=C//H; names=[('embed',(V,C))]
     for l in range(L):
         if fam=='llama': names.append((f'{l}.n1',(C,)))
@@ -23,6 +23,7 @@ def build(fam,C,H,KV,L,F,V,tied):
         if fam=='olmo2': names.append((f'{l}.n2',(C,)))
     if fam!='olmo': names.append(('nf',(C,)))
     if not tied: names.append(('head',(V,C)))
+    if plain: names=[n for n in names if len(n[1])==2]
     w={}
     for k,(n,s) in enumerate(names):
         x=fill(k,math.prod(s)); x= 1+0.25*x if len(s)==1 else 0.25*x
@@ -38,10 +39,10 @@ def forward(w,ids,fam,C,H,KV,L,theta,clip,eps):
     def norm(x,g=None):
         if fam=='olmo':
             m=x.mean(-1,keepdim=True);return (x-m)/torch.sqrt(((x-m)**2).mean(-1,keepdim=True)+eps)
-        y=x/torch.sqrt((x*x).mean(-1,keepdim=True)+eps);return y*g
+        y=x/torch.sqrt((x*x).mean(-1,keepdim=True)+eps);return y if g is None else y*g
     x=w['embed'][ids]
     for l in range(L):
-        g=lambda n:w[f'{l}.{n}']
+        g=lambda n:w.get(f'{l}.{n}')
         h=x if fam=='olmo2' else norm(x,w.get(f'{l}.n1'))
         q,k,v=h@g('q').T,h@g('k').T,h@g('v').T
         if clip: q,k,v=[t.clamp(-clip,clip) for t in (q,k,v)]
@@ -60,10 +61,12 @@ def forward(w,ids,fam,C,H,KV,L,theta,clip,eps):
     x=norm(x,w.get('nf'))
     return x@w.get('head',w['embed']).T
 cases=[('untied','olmo',24,3,3,2,20,40,False,10000.,0,1e-5),('tied','olmo',24,3,3,2,20,40,True,10000.,0,1e-5),
-('gqa_clip','olmo',32,4,2,2,24,40,False,500000.,0.4,1e-5),('olmo2','olmo2',32,4,2,2,24,40,False,10000.,0,1e-6),('llama','llama',32,4,2,2,24,40,False,10000.,0,1e-6)]
+('gqa_clip','olmo',32,4,2,2,24,40,False,500000.,0.4,1e-5),('olmo2','olmo2',32,4,2,2,24,40,False,10000.,0,1e-6),('llama','llama',32,4,2,2,24,40,False,10000.,0,1e-6),
+('olmo2_plain','olmo2',32,4,2,2,24,40,True,10000.,0,1e-5),('llama_plain','llama',32,4,2,2,24,40,False,10000.,0,1e-5)]
 B,T=3,11
 for name,fam,C,H,KV,L,F,V,tied,theta,clip,eps in cases:
-    w=build(fam,C,H,KV,L,F,V,tied)
+    plain=name.endswith('plain')
+    w=build(fam,C,H,KV,L,F,V,tied,plain)
     ids=torch.tensor([[(7*i*i+3*i+11*b)%V for i in range(T)] for b in range(B)])
     lg=forward(w,ids,fam,C,H,KV,L,theta,clip,eps)
     lab=torch.cat([ids[:,1:],torch.full((B,1),-100)],1); lab[1,4]=-100
@@ -85,4 +88,4 @@ for name,fam,C,H,KV,L,F,V,tied,theta,clip,eps in cases:
     r=lambda x:'%.10g'%x
     print('\t    {'+', '.join(r(v) for v in lg[2,7,:4].tolist())+'}, '+r(float(lg.abs().sum()))+',')
     print('\t    '+', '.join([r(float(loss)),r(float(z)),r(tot),r(float(l2))])+',')
-    v=list(gn.values());print('\t    {'+', '.join(r(x) for x in v)+'}},')
+    v=list(gn.values());print('\t    {'+', '.join(r(x) for x in v)+('}, 1},' if plain else '}},'))
