@@ -374,6 +374,95 @@ fails() {
 	[ ! -e r ]
 }
 
+# N: as W bytes, the lowest first
+le() {
+	local n=$1 i
+	for ((i = 0; i < $2; i++)); do
+		printf "\\$(printf %03o $((n & 255)))"
+		n=$((n >> 8))
+	done
+}
+
+# HEADER [DATA]: a safetensors file
+st() {
+	le ${#1} 8
+	printf '%s%s' "$1" "${2-}"
+}
+
+# NAME FILE: a zip of one file, stored; gzip's trailer is checksum and length
+zip_of() {
+	local n
+	gzip -nc "$2" | tail -c 8 >sum
+	for n in 1 2; do
+		if [ $n = 1 ]; then printf 'PK\3\4'; else printf 'PK\1\2\0\0'; fi
+		printf '\0\0\0\0\0\0\0\0\0\0'
+		cat sum && tail -c 4 sum
+		le ${#1} 4
+		[ $n = 1 ] || head -c 14 /dev/zero
+		printf '%s' "$1"
+		[ $n = 2 ] || cat "$2"
+	done
+	printf 'PK\5\6\0\0\0\0\1\0\1\0'
+	le $((46 + ${#1})) 4
+	le $((30 + ${#1} + $(wc -c <"$2"))) 4
+	printf '\0\0'
+}
+
+@test "a bad model file is taken, or the line does not name the file and what is wrong in it" {
+	bad() { # FILE WORDS
+		fails 3 "train: $1" train -c c.yaml -o r -f --init-from "$1"
+		grep -qF -- "$2" err
+	}
+	two='{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[1],"data_offsets"'
+	: >empty.safetensors
+	bad empty.safetensors "@0: 0 bytes are no safetensors file"
+	{ le 1099511627776 8; printf '{}'; } >bomb.safetensors
+	bad bomb.safetensors "@0: header length 1099511627776"
+	{ le 100 8; printf '{"a"'; } >cut.safetensors
+	bad cut.safetensors "@8: the header of 100 bytes is truncated"
+	st '{"a":' >json.safetensors
+	bad json.safetensors "@13: header: "
+	st "$two:[4,8]}}" 12345678 >overlap.safetensors
+	bad overlap.safetensors "@119: tensor 'b': it overlaps"
+	st "$two:[8,12]}}" 12345678 >beyond.safetensors
+	bad beyond.safetensors "@124: tensor 'b': it ends after the end"
+	st "$two:[12,16]}}" 1234567890123456 >hole.safetensors
+	bad hole.safetensors "@125: tensor 'b': bytes before it"
+	st "$two:[8,10]}}" 1234567890 >shape.safetensors
+	bad shape.safetensors "@124: tensor 'b': its data_offsets do not fit"
+	st '{"a":{"dtype":"F33","shape":[],"data_offsets":[0,4]}}' 1234 >dtype.safetensors
+	bad dtype.safetensors "@8: tensor 'a': its dtype"
+	st "$two:[8,12]}}" 123456789012 >other.safetensors
+	bad other.safetensors "model.embed_tokens.weight"
+	# a whole one of another shape, and the same cut short
+	train -c c.yaml -o small --max_duration=0 --model.d_model=16
+	cp small/latest/model.safetensors small.safetensors
+	bad small.safetensors "it has shape (64,16), the model needs (64,32)"
+	head -c 2000 small.safetensors >short.safetensors
+	bad short.safetensors "ends after the end of the file (truncated?)"
+	# a pickle that wants to be run, one of no tensors, a zip that is none
+	printf '\200\2cposix\nsystem\nX\4\0\0\0echo\205R.' >pkl
+	zip_of m/data.pkl pkl >run.pt
+	bad run.pt "asks for posix.system"
+	printf '\200\2}X\1\0\0\0aK\1s.' >pkl
+	zip_of m/data.pkl pkl >none.pt
+	bad none.pt "'a' in it is no tensor"
+	head -c 60 run.pt >cut.pt
+	bad cut.pt "@60: the end of the zip is missing"
+	# directories: no config, a config of something else, sizes that do not divide
+	mkdir dir
+	cp small.safetensors dir/model.safetensors
+	fails 3 "dir/config.json" train -c c.yaml -o r -f --init-from dir
+	for edit in 'del(.hidden_size) no.*hidden_size' '.model_type="gpt2" gpt2' '.num_attention_heads=3 multiple' \
+		'.num_attention_heads=16 even' '.num_key_value_heads=3 share' '.eos_token_id=99 embedding.rows' \
+		'.attention_bias=true attention_bias' '.hidden_act="gelu" gelu' '.vocab_size=0 vocab_size'; do
+		jq "${edit% *}" small/latest/config.json >dir/config.json
+		fails 3 "train: dir/config.json: " train -c c.yaml -o r -f --init-from dir
+		grep -q "${edit##* }" err
+	done
+	[ ! -e r/manifest.json ]
+}
+
 @test "another config continues a run" {
 	train -c c.yaml -o run --stop-at 6
 	fails 3 "another config" train -c c.yaml -o run --seed 2

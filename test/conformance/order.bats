@@ -76,3 +76,27 @@ steps() {
 			cmp - "$TMP/got$r"
 	done
 }
+
+@test "olmo-trainer-20: a step of one rank is not what two ranks see in turn" {
+	need_shared model-conformance/olmo-trainer-20/v0.2.4-two-ranks/data-indices-rank1.tsv
+	d=$OLMO_SHARED/data/model-conformance/olmo-trainer-20
+	paste "$d"/v0.2.4-two-ranks/data-indices-rank[01].tsv |
+		awk '{ line = $1; for (i = 2; i <= 5; i++) line = line "\t" $i "\t" $(i + 5); print line }' >want
+	[ "$(wc -l <want)" = 10 ]
+	shuffle --order --seq-len 64 --seed 6198 --epoch 0 --world-size 2 -o two.order "$d"/data/part-00?.npy
+	# 87 instances, cut to a multiple of two
+	[ "$(tokcat --ids two.order | wc -l)" = 86 ]
+	tokcat --ids two.order | head -n 80 | awk '{ line = line "\t" $1 }
+		NR % 8 == 0 { print NR / 8 line; line = "" }' | cmp - want
+	# and train draws it itself
+	cat >c.yaml <<-E
+		seed: 6198
+		model: {d_model: 16, n_heads: 2, n_layers: 1, mlp_hidden_size: 16, vocab_size: 256,
+		  max_sequence_length: 64}
+		data: {paths: [$d/data/part-000.npy, $d/data/part-001.npy]}
+		global_train_batch_size: 8
+		max_duration: 10
+	E
+	train -q -c c.yaml -o run
+	cmp run/data-indices/rank0.tsv want
+}
