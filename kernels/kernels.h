@@ -133,11 +133,13 @@ struct kern_head {
  *	m += (g - m)*(1 - beta1)
  *	v  = v*beta2 + ((1 - beta2)*g)*g
  *	w += -(lr/(1 - beta1^step)) * (m / (sqrt(v)/sqrt(1 - beta2^step) + eps))
+ * selective: where g is 0, w, m and v stay what they are (OLMo's selective_updates).
  */
 struct kern_adamw {
 	double lr, beta1, beta2, eps, wd;
 	double gscale;
 	uint64_t step;
+	int selective;
 };
 
 /*
@@ -146,10 +148,12 @@ struct kern_adamw {
  *	w *= 1 - lr*wd
  *	w += -lr * sign(m*beta1 + g*(1 - beta1))        sign(0) = 0
  *	m  = m*beta2 + (1 - beta2)*g
+ * selective: as above.
  */
 struct kern_lion {
 	double lr, beta1, beta2, wd;
 	double gscale;
+	int selective;
 };
 
 /* What minmax finds: of the absolute values, and the first element that is not finite (or n). */

@@ -73,7 +73,7 @@ static const struct key {
     {"optimizer.betas", USED},
     {"optimizer.eps", USED},
     {"optimizer.no_decay_norm_and_bias", "true"},
-    {"optimizer.selective_updates", "false"},
+    {"optimizer.selective_updates", USED},
     {"optimizer.decay_norm_and_bias", USED},
     {"optimizer.decay_embeddings", USED},
     {"optimizer.metrics_log_interval", USED},
@@ -455,6 +455,7 @@ static void read_optimizer(struct config *c, struct reader *r)
 	c->eps = real(r, "optimizer.eps", 1e-5);
 	c->decay_embeddings = flag(r, "optimizer.decay_embeddings", 0);
 	c->decay_norm = flag(r, "optimizer.decay_norm_and_bias", 0);
+	c->selective = flag(r, "optimizer.selective_updates", 0);
 	c->metrics_interval = whole(r, "optimizer.metrics_log_interval", 0);
 	c->spike_sigma = real(r, "optimizer.sigma_factor", 0);
 	c->spike_window = size(r, "optimizer.rolling_interval_length", 128);

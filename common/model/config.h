@@ -56,7 +56,7 @@ struct config {
 	struct schedule sched;
 	enum optim_kind optimizer;
 	double beta1, beta2, eps, weight_decay;
-	int decay_embeddings, decay_norm;
+	int decay_embeddings, decay_norm, selective;
 	double clip_ratio;   /* max_grad_norm_ratio, 0 = none; wins over max_grad_norm */
 	double spike_sigma;  /* optimizer.sigma_factor, 0 = no step is skipped */
 	size_t spike_window; /* optimizer.rolling_interval_length */

@@ -15,6 +15,7 @@ struct optim optim_of(const struct config *c, uint64_t step)
 	    .gscale = 1,
 	    .decay_embeddings = c->decay_embeddings,
 	    .decay_norm = c->decay_norm,
+	    .selective = c->selective,
 	    .step = step};
 }
 
@@ -90,9 +91,14 @@ double optim_adapt(const struct params *p, struct kern *k, const float *g, doubl
 void optim_step(const struct params *p, struct kern *k, const struct optim *o, float *w, float *m,
     float *v, const float *g)
 {
-	struct kern_adamw a = {
-	    .lr = o->lr, .beta1 = o->beta1, .beta2 = o->beta2, .eps = o->eps, .step = o->step};
-	struct kern_lion l = {.lr = o->lr, .beta1 = o->beta1, .beta2 = o->beta2};
+	struct kern_adamw a = {.lr = o->lr,
+	    .beta1 = o->beta1,
+	    .beta2 = o->beta2,
+	    .eps = o->eps,
+	    .step = o->step,
+	    .selective = o->selective};
+	struct kern_lion l = {
+	    .lr = o->lr, .beta1 = o->beta1, .beta2 = o->beta2, .selective = o->selective};
 
 	for (size_t i = 0; i < p->n; i++) {
 		const struct param *t = &p->t[i];

@@ -31,6 +31,7 @@ struct optim {
 	double lr, beta1, beta2, eps, weight_decay, gscale;
 	const float *scale; /* (tensors) instead of gscale, or NULL */
 	int decay_embeddings, decay_norm;
+	int selective; /* elements whose gradient is 0 stay, their moments too */
 	uint64_t step; /* from 1 */
 };
 

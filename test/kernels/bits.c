@@ -131,7 +131,7 @@ static void vector_ops(struct kern *k, struct trace *t)
 	enum { N = 20011 };
 	float *w = noise(N, 1), *m = noise(N, 1), *v = noise(N, 1), *g = noise(N, 1),
 	      *y = poison(3 * N);
-	struct kern_adamw o = {4e-4, 0.9, 0.95, 1e-5, 0.1, 0.37, 7};
+	struct kern_adamw o = {4e-4, 0.9, 0.95, 1e-5, 0.1, 0.37, 7, 0};
 	double s[2];
 
 	k->op->scale(k, v, v, 0.5f, N);
@@ -157,7 +157,7 @@ static void other_ops(struct kern *k, struct trace *t)
 	uint32_t first[R];
 	struct kern_attn a = {
 	    B, T, T, H, HKV, D, 0.3f, x, x + C, x + C + HKV * D, QKV, QKV, QKV, first};
-	struct kern_lion l = {4e-4, 0.9, 0.99, 0.1, 0.37};
+	struct kern_lion l = {4e-4, 0.9, 0.99, 0.1, 0.37, 0};
 
 	for (uint32_t r = 0; r < R; r++)
 		first[r] = r % T / 33 * 33;

@@ -352,6 +352,55 @@ static void adamws(struct kern *k)
 	free(w), free(m), free(v), free(w64), free(m64), free(v64);
 }
 
+/* Where the gradient is 0 nothing changes, elsewhere all is as without. */
+static void selective_n(struct kern *k, size_t n)
+{
+	float *g = noise(n, 1), *w[3], *m[3], *v[3];
+	struct kern_adamw a = {.lr = 3e-2,
+	    .beta1 = 0.9,
+	    .beta2 = 0.95,
+	    .eps = 1e-5,
+	    .wd = 0.1,
+	    .gscale = 0.5,
+	    .step = 3};
+	struct kern_lion l = {.lr = 3e-2, .beta1 = 0.9, .beta2 = 0.99, .wd = 0.1, .gscale = 0.5};
+
+	w[0] = noise(n, 1), m[0] = noise(n, 1), v[0] = noise(n, 1);
+	for (size_t i = 0; i < n; i++)
+		v[0][i] *= v[0][i], g[i] = i % 3 == 2 ? (i & 1 ? -0.0f : 0) : g[i];
+	for (int lion = 0; lion < 2; lion++) {
+		for (int s = 1; s < 3; s++) {
+			w[s] = dup(w[0], n), m[s] = dup(m[0], n), v[s] = dup(v[0], n);
+			a.selective = l.selective = s == 2;
+			if (lion)
+				k->op->lion(k, &l, w[s], m[s], g, n);
+			else
+				k->op->adamw(k, &a, w[s], m[s], v[s], g, n);
+		}
+		for (size_t i = 0; i < n; i++) {
+			int as = i % 3 == 2 ? 0 : 1;
+			assert_true(
+			    w[2][i] == w[as][i] && m[2][i] == m[as][i] && v[2][i] == v[as][i]);
+			assert_true(w[1][i] != w[0][i]);
+		}
+		for (int s = 1; s < 3; s++)
+			free(w[s]), free(m[s]), free(v[s]);
+	}
+	free(g), free(w[0]), free(m[0]), free(v[0]);
+}
+
+static void selectives(struct kern *k)
+{
+	selective_n(k, 1);
+	selective_n(k, 1003);
+}
+
+static void selective_updates_touch_what_has_no_gradient(void **state)
+{
+	(void)state;
+	each_kern(&(struct kern_shape){0}, selectives);
+}
+
 static void adamw_follows_its_formula(void **state)
 {
 	(void)state;
@@ -419,6 +468,7 @@ int main(void)
 	    cmocka_unit_test(sums_equal_fp64),
 	    cmocka_unit_test(adamw_follows_its_formula),
 	    cmocka_unit_test(lion_follows_its_formula),
+	    cmocka_unit_test(selective_updates_touch_what_has_no_gradient),
 	    cmocka_unit_test(peak_is_no_speed),
 	};
 
