@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "io/compare.h"
+#include "io/report_int.h"
 
 /* Sizes of the bar charts, in the units of their viewBox. */
 enum {
@@ -42,17 +43,12 @@ static const char style[] =
 
 /* --- pieces ----------------------------------------------------------------------------------- */
 
-static void text(struct buf *b, const char *s)
-{
-	svgplot_text(b, s, strlen(s));
-}
-
 static void code(struct buf *b, const char *s)
 {
 	buf_str(b, "<td>");
 	if (s != NULL && *s) {
 		buf_str(b, "<code>");
-		text(b, s);
+		rp_text(b, s);
 		buf_str(b, "</code>");
 	} else {
 		buf_str(b, NONE);
@@ -63,28 +59,8 @@ static void code(struct buf *b, const char *s)
 static void section(struct buf *b, const char *name)
 {
 	buf_str(b, "<h2>");
-	text(b, name);
+	rp_text(b, name);
 	buf_str(b, "</h2>\n");
-}
-
-/* Heads of columns, separated by |; one that begins with # is of numbers. */
-static void table(struct buf *b, const char *heads)
-{
-	buf_str(b, "<div class=\"wide\"><table>\n<tr>");
-	while (*heads) {
-		size_t n = strcspn(heads, "|");
-		int num = *heads == '#';
-		buf_str(b, num ? "<th class=\"n\">" : "<th>");
-		svgplot_text(b, heads + num, n - (size_t)num);
-		buf_str(b, "</th>");
-		heads += n + (heads[n] == '|');
-	}
-	buf_str(b, "</tr>\n");
-}
-
-static void table_end(struct buf *b)
-{
-	buf_str(b, "</table></div>\n");
 }
 
 /* A number with `decimals`, thousands set off, a true minus, and a plus when it is a difference. */
@@ -143,15 +119,15 @@ static void ablation(const struct compare_run *r, struct buf *b)
 	if (stage == NULL)
 		return;
 	buf_str(b, "<p>Stage <b>");
-	text(b, stage);
+	rp_text(b, stage);
 	buf_str(b, "</b> was swapped");
 	if (recipe != NULL && *recipe) {
 		buf_str(b, " (recipe <code>");
-		text(b, recipe);
+		rp_text(b, recipe);
 		buf_str(b, "</code>)");
 	}
 	buf_str(b, ". In its place: <code>");
-	text(b, string_at(r->ablation, "with") ? string_at(r->ablation, "with") : "");
+	rp_text(b, string_at(r->ablation, "with") ? string_at(r->ablation, "with") : "");
 	buf_str(b, "</code></p>\n");
 }
 
@@ -171,7 +147,7 @@ static void option_rows(const json_t *x, const json_t *y, struct buf *b)
 		if (p != NULL && q != NULL && strcmp(p, q) == 0)
 			continue;
 		if (shown++ == 0)
-			table(b, "option|base|this run");
+			rp_table(b, "option|base|this run");
 		buf_str(b, "<tr>");
 		code(b, key[i]);
 		code(b, p);
@@ -179,7 +155,7 @@ static void option_rows(const json_t *x, const json_t *y, struct buf *b)
 		buf_str(b, "</tr>\n");
 	}
 	if (shown > 0)
-		table_end(b);
+		rp_table_end(b);
 	else if (n > 0)
 		buf_str(b, "<p>All options of all stages are equal.</p>\n");
 	free(key);
@@ -191,7 +167,7 @@ static void name_heading(const struct compare *c, const struct compare_run *r, s
 	if (c->n_run <= 2)
 		return;
 	buf_str(b, "<h3>");
-	text(b, r->name);
+	rp_text(b, r->name);
 	buf_str(b, "</h3>\n");
 }
 
@@ -248,7 +224,7 @@ static void rows(const struct compare *c, const struct compare_run *run, const c
 		if (r->run != run || strcmp(r->what, what) != 0)
 			continue;
 		buf_printf(b, "<tr%s><td>", is_sum(r) ? " class=\"sum\"" : "");
-		text(b, r->key);
+		rp_text(b, r->key);
 		buf_str(b, "</td>");
 		cell(b, r->base, decimals, 0);
 		cell(b, r->value, decimals, 0);
@@ -279,9 +255,9 @@ static void counts(const struct compare *c, struct buf *b)
 				free(heads);
 				continue;
 			}
-			table(b, heads);
+			rp_table(b, heads);
 			rows(c, &c->run[i], *w, 0, b);
-			table_end(b);
+			rp_table_end(b);
 			free(heads);
 		}
 		buf_str(b, "</div>\n");
@@ -334,10 +310,10 @@ static void curves(const struct compare *c, struct buf *b)
 			   "says nothing about that of the other. Compare bits per byte.</p>\n");
 	for (size_t i = 1; i < c->n_run; i++) {
 		name_heading(c, &c->run[i], b);
-		table(b, "loss|#base|#this run|#difference|#");
+		rp_table(b, "loss|#base|#this run|#difference|#");
 		rows(c, &c->run[i], "loss", 4, b);
 		rows(c, &c->run[i], "seen", 0, b);
-		table_end(b);
+		rp_table_end(b);
 	}
 }
 
@@ -415,7 +391,7 @@ static void bar_keys(const struct compare *c, struct buf *b, int y)
 		    "<rect x=\"%d\" y=\"%d\" width=\"34\" height=\"%d\" fill=\"url(#f%zu)\" "
 		    "stroke=\"#222\"/>\n<text x=\"%d\" y=\"%d\">",
 		    NAME_W, y, BAR_H - 3, i % FILLS, NAME_W + 44, y + BAR_H - 4);
-		text(b, c->run[i].name);
+		rp_text(b, c->run[i].name);
 		buf_str(b, "</text>\n");
 	}
 }
@@ -544,9 +520,9 @@ static void interval_tables(
 		if (count_what(c, &c->run[i], what) == 0)
 			continue;
 		name_heading(c, &c->run[i], b);
-		table(b, heads);
+		rp_table(b, heads);
 		rows(c, &c->run[i], what, 4, b);
-		table_end(b);
+		rp_table_end(b);
 	}
 }
 
@@ -602,17 +578,17 @@ void compare_page(const struct compare *c, struct buf *b)
 	    "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>");
 	for (size_t i = 1; i < c->n_run; i++) {
 		buf_str(b, i > 1 ? ", " : "");
-		text(b, c->run[i].name);
+		rp_text(b, c->run[i].name);
 	}
 	buf_str(b, " and ");
-	text(b, c->run->name);
+	rp_text(b, c->run->name);
 	buf_printf(b, "</title>\n<style>\n%s</style>\n</head>\n<body>\n<h1>", style);
 	for (size_t i = 1; i < c->n_run; i++) {
 		buf_str(b, i > 1 ? ", " : "");
-		text(b, c->run[i].name);
+		rp_text(b, c->run[i].name);
 	}
 	buf_str(b, " beside its base ");
-	text(b, c->run->name);
+	rp_text(b, c->run->name);
 	buf_str(b, "</h1>\n");
 	differs(c, b);
 	if (any(c, "bpb") > 0)

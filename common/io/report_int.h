@@ -1,5 +1,6 @@
-/* report_int: what the parts of the report share (report*.c only): the state of a run, cells and
- * tables, reading.  Functions return 0 or -1 with a message that names the file.
+/* report_int: what the parts of the report share: the state of a run, cells and tables, reading; the
+ * page of a comparison has the same tables.  Functions return 0 or -1 with a message that names the
+ * file.
  *
  *	report.c		the page, runs side by side
  *	report_put.c		cells, tables, files

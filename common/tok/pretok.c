@@ -154,25 +154,7 @@ static inline size_t space_end(const struct cut *c, size_t i)
 	return last == i ? e : last;
 }
 
-/* Bytes of 's 't 'm 'd 're 've 'll at the apostrophe at i, or 0. */
-static inline size_t contraction(const struct cut *c, size_t i)
-{
-	const char *s = c->s + i;
-	size_t left = c->len - i;
-
-	if (left < 2)
-		return 0;
-	if (s[1] == 's' || s[1] == 't' || s[1] == 'm' || s[1] == 'd')
-		return 2;
-	if (left < 3)
-		return 0;
-	if ((s[1] == 'r' && s[2] == 'e') || (s[1] == 'v' && s[2] == 'e') ||
-	    (s[1] == 'l' && s[2] == 'l'))
-		return 3;
-	return 0;
-}
-
-/* The same in either case, and with U+017F for s. */
+/* pretok_contraction in either case, and with U+017F for s. */
 static inline size_t contraction_fold(const struct cut *c, size_t i)
 {
 	const char *s = c->s + i;
@@ -200,7 +182,7 @@ static inline size_t gpt2_end(const struct cut *c, size_t i)
 	size_t j = i, n;
 	unsigned k;
 
-	if (c->s[i] == '\'' && (n = contraction(c, i)))
+	if (c->s[i] == '\'' && (n = pretok_contraction(c->s + i, c->len - i)))
 		return i + n;
 	if (c->s[i] == ' ' && i + 1 < c->len)
 		j++;

@@ -43,4 +43,19 @@ int pretok_by_name(const char *name, enum pretok_kind *kind);
 size_t pretok_split(
     const struct pretok *p, const char *s, size_t len, size_t *pos, uint32_t *ends, size_t cap);
 
+/* Bytes of 's 't 'm 'd 're 've 'll at the apostrophe at s, of which left are text, or 0. */
+static inline size_t pretok_contraction(const char *s, size_t left)
+{
+	if (left < 2)
+		return 0;
+	if (s[1] == 's' || s[1] == 't' || s[1] == 'm' || s[1] == 'd')
+		return 2;
+	if (left < 3)
+		return 0;
+	if ((s[1] == 'r' && s[2] == 'e') || (s[1] == 'v' && s[2] == 'e') ||
+	    (s[1] == 'l' && s[2] == 'l'))
+		return 3;
+	return 0;
+}
+
 #endif

@@ -268,28 +268,13 @@ static inline uint64_t change(uint64_t a, uint64_t before)
 	return a ^ (a << 1 | before >> 63);
 }
 
-/* Bytes of the contraction at the apostrophe at s, of which left are text, or 0. */
-static size_t contraction(const char *s, size_t left)
-{
-	if (left < 2)
-		return 0;
-	if (s[1] == 's' || s[1] == 't' || s[1] == 'm' || s[1] == 'd')
-		return 2;
-	if (left < 3)
-		return 0;
-	if ((s[1] == 'r' && s[2] == 'e') || (s[1] == 'v' && s[2] == 'e') ||
-	    (s[1] == 'l' && s[2] == 'l'))
-		return 3;
-	return 0;
-}
-
 /* Move the starts behind the apostrophes in quote, each of which begins a pretoken. */
 static uint64_t cut_contractions(
     struct scan *c, const struct scan_plane *next, size_t base, uint64_t quote, uint64_t starts)
 {
 	for (; quote; quote &= quote - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(quote);
-		size_t at = base + i, n = contraction(c->s + at, c->len - at);
+		size_t at = base + i, n = pretok_contraction(c->s + at, c->len - at);
 		uint64_t x = c->cur.x >> i >> 1 | next->x << (63 - i);
 
 		if (!n || x & low(n - 1))

@@ -6,8 +6,7 @@ load ../lib/olmo
 load ../lib/checkpoints
 
 local_setup() {
-	awk 'BEGIN { s = 7; for (i = 0; i < 3000; i++) { s = (s * 1103515245 + 12345) % 2147483648
-		printf "%c%c", 1 + int(s / 65536) % 60, 1 } }' | tr '\001' '\000' | tr '\074' '\073' >a.npy
+	ids a.npy
 	cat >c.yaml <<-END
 		model: {d_model: 16, n_heads: 2, n_layers: 1, mlp_hidden_size: 64, vocab_size: 256,
 		  embedding_size: 256, max_sequence_length: 24}
@@ -20,11 +19,6 @@ local_setup() {
 		device_train_microbatch_size: 6
 		no_pre_train_checkpoint: false
 	END
-}
-
-run_hash() {
-	(cd "$1" && readlink latest revisions/* && find . ! -name 'timing.jsonl' | sort &&
-		find . -type f ! -name timing.jsonl | sort | xargs sha256sum) | sha256sum
 }
 
 # states RUN: step and first letter of the state

@@ -31,3 +31,15 @@ in_step() {
 		"$1/checkpoints.tsv"
 	train --list "$1" | cmp - "$1/checkpoints.tsv"
 }
+
+# ids FILE: 3000 ids below 60, as raw u16
+ids() {
+	awk 'BEGIN { s = 7; for (i = 0; i < 3000; i++) { s = (s * 1103515245 + 12345) % 2147483648
+		printf "%c%c", 1 + int(s / 65536) % 60, 1 } }' | tr '\001' '\000' | tr '\074' '\073' >"$1"
+}
+
+# run_hash RUN: one hash of a run's names, links and bytes, its times left out
+run_hash() {
+	(cd "$1" && readlink latest revisions/* && find . ! -name 'timing.jsonl' | sort &&
+		find . -type f ! -name timing.jsonl | sort | xargs sha256sum) | sha256sum
+}
