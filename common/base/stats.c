@@ -31,6 +31,11 @@ void stats_start(void)
 	started = os_wall();
 }
 
+double stats_age(void)
+{
+	return started < 0 ? 0 : os_wall() - started;
+}
+
 void stats_threads(int n)
 {
 	threads = n;
@@ -169,7 +174,7 @@ static void render(struct buf *b, const char *program, int argc, char **argv, ui
 	buf_str(b, argc ? "]" : "[]");
 	add_counter(b, "seed", seed);
 	stats_each(add_counter, b);
-	add_f64(b, "wall_s", started < 0 ? 0 : os_wall() - started);
+	add_f64(b, "wall_s", stats_age());
 	add_f64(b, "cpu_s", os_cpu());
 	add_counter(b, "max_rss_bytes", os_max_rss());
 	add_counter(b, "threads", (uint64_t)threads);

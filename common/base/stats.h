@@ -19,6 +19,8 @@ void stats_thread_cpu(double s);
 /* Start of the wall clock and the number of threads to report (opts_init, opts_next call them). */
 void stats_start(void);
 void stats_threads(int n);
+/* Seconds since stats_start; 0 without one. */
+double stats_age(void);
 /* 0 or -1.  A regular file appears whole or not at all.  argv is quoted as a JSON list. */
 int stats_write(const char *path, const char *program, int argc, char **argv, uint64_t seed);
 

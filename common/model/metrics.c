@@ -118,6 +118,8 @@ int metrics_log(const struct metrics *m, struct runlog *l, const struct params *
 	runlog_num(l, "throughput/device/batches_per_second", wall_s > 0 ? 1 / wall_s : 0);
 	runlog_num(
 	    l, "gflop_per_second", wall_s > 0 ? metrics_flop(p) * tokens / wall_s * 1e-9 : 0);
+	if (m->start_s >= 0)
+		runlog_num(l, "start_s", m->start_s);
 	if (m->joules >= 0) {
 		runlog_num(l, "energy_joules", m->joules);
 		runlog_num(l, "co2_grams", energy_co2_grams(m->joules, c->pue, c->kg_co2));

@@ -33,6 +33,7 @@ struct metrics {
 	int skipped;      /* the step was not made (spike.h) */
 	size_t masked;    /* instances that the filter took out */
 	double cpu_began;
+	double start_s;     /* from the program's start to its first step, < 0: a later step */
 	size_t labels;      /* predicted tokens */
 	double joules;      /* of the step, < 0: not known */
 	struct buf tensors; /* ,"key":value .. of metrics_tensors */

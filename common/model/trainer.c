@@ -443,8 +443,9 @@ static int one_step(struct trainer *t)
 {
 	const struct config *c = &t->s.c;
 
-	t->started = os_wall();
 	metrics_reset(&t->met);
+	t->met.start_s = t->started > 0 ? -1 : stats_age();
+	t->started = os_wall();
 	grads_reset(&t->grads);
 	if (read_batch(t) < 0)
 		return -1;

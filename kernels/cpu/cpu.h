@@ -15,7 +15,7 @@ struct cpu_bf16;
 /* Products are cut into blocks of KC (k) x MC (rows of A, a worker's L2) x NC (columns of B,
  * shared). MC is a multiple of every tile height, NC of every tile width. No value shows in the
  * results. */
-enum { CPU_KC = 256, CPU_MC = 168, CPU_NC = 4096, CPU_TILE = 32 };
+enum { CPU_KC = 512, CPU_MC = 168, CPU_NC = 2048, CPU_TILE = 32 };
 
 /* Attention works on blocks of ATTN_BQ queries x ATTN_BK keys. The online softmax rescales after
  * each block of keys, so ATTN_BK does show in the last bits: it is part of what "the same bits"
