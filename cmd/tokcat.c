@@ -449,10 +449,13 @@ static void show_instance(struct tokcat *c, char **path, size_t n)
 		die_err();
 	for (file = 0; file < n; file++)
 		note_input(c, l->file[file], path[file]);
-	if (c->a >= l->n_inst)
+	uint64_t n_inst = l->n_inst;
+	if (c->a >= n_inst) {
+		tokfile_list_close(l);
 		die_usage("the files have %" PRIu64 " instances of %" PRIu64
 			  " ids, there is no %" PRIu64,
-		    l->n_inst, c->b, c->a);
+		    n_inst, c->b, c->a);
+	}
 	tokfile_list_find(l, c->a, &file, &start);
 	show(c, l->file[file], start, c->b);
 	tokfile_list_close(l);

@@ -55,12 +55,17 @@ check-unit: $(call ctests_of,$(CTESTS) $(CREF))
 check-long: all $(call ctests_of,$(CTESTS) $(CLONG) $(CREF))
 	@$(PROVE) $(call ctests_of,$(CLONG)) $(BATS_LONG)
 
-## make conformance   outputs of the original tools, when SHARED=DIR holds them
+## make conformance   outputs of the original tools, when SHARED=DIR holds them; ends with a table
+##                    of what differs by how much
 conformance: all $(call ctests_of,$(CCONF) $(CREF))
 	@if [ ! -d "$(SHARED)/data" ]; then \
 		echo "conformance: SKIPPED: $(words $(CCONF) $(BATS_CONF)) test files, no $(SHARED)/data"; \
 	else \
-		OLMO_SHARED=$(abspath $(SHARED)) $(PROVE) $(call ctests_of,$(CCONF)) $(BATS_CONF); \
+		rm -f $O/oracles.tsv; \
+		OLMO_TABLE=$(abspath $O/oracles.tsv) OLMO_SHARED=$(abspath $(SHARED)) \
+			$(PROVE) $(call ctests_of,$(CCONF)) $(BATS_CONF); rc=$$?; \
+		sh test/conformance/table.sh $O/oracles.tsv; \
+		OLMO_BIN=$(abspath $O/bin) LC_ALL=C test/conformance/bits; exit $$rc; \
 	fi
 
 ## make bench         measurements, printed as ratios

@@ -10,8 +10,9 @@ local_setup() {
 	cp "$S/tokenizers/allenai_gpt-neox-olmo-dolma-v1_5.json" m/tokenizer.json 2>/dev/null || true
 }
 
-# close A B: |a - b| <= 1e-4 + 2e-6 |b|, line by line
+# close A B [ORACLE WHAT]: |a - b| <= 1e-4 + 2e-6 |b|, line by line
 close() {
+	[ $# -lt 4 ] || paste "$1" "$2" | table_row "$3" "$4" 1e-4+2e-6
 	paste "$1" "$2" | awk '{ d = $1 - $2; if (d < 0) d = -d; b = $2 < 0 ? -$2 : $2
 		if (NF != 2 || d > 1e-4 + 2e-6 * b) { print "line " NR ": " $0; bad = 1 } } END { exit bad }'
 }
@@ -24,11 +25,13 @@ close() {
 		catwalk -q -m m --requests r.jsonl -o o -f >/dev/null
 		jq -c "select(.file == \"$f\")" "$w" >want
 		jq -r '.model_output[].sum_logits' o/predictions.jsonl >got
-		close got <(jq .loglikelihood want)
+		jq .loglikelihood want >ll
+		close got ll requests "log-likelihood, $f"
 		jq -r '.model_output[] | "\(.num_tokens) \(.is_greedy)"' o/predictions.jsonl |
 			cmp - <(jq -r '"\(.continuation_ids | length) \(.is_greedy)"' want)
 		jq -r '.model_output[] | .sum_logits / (.num_chars - 1)' o/predictions.jsonl >got
-		close got <(jq .len_norm want)
+		jq .len_norm want >norm
+		close got norm requests "len_norm, $f"
 	done
 }
 
@@ -112,6 +115,7 @@ digest() {
 		m=$(jq -r ".$t.metric" "$S/model-conformance/inloop/metrics.json")
 		[ "$m" != acc ] || m=acc_raw
 		jq ".tasks[0].metrics.$m" o/metrics.json >got
-		close got <(jq ".$t.value" "$S/model-conformance/inloop/metrics.json")
+		jq ".$t.value" "$S/model-conformance/inloop/metrics.json" >want
+		close got want inloop "$t, $m"
 	done
 }

@@ -22,8 +22,10 @@
 #include "model/net.h"
 #include "model/optim.h"
 #include "model/schedule.h"
+#include "test/conformance/table.h"
 
 static json_t *golden;
+static struct table *table; /* of the test that runs */
 
 /* ---- learning rates ------------------------------------------------------------------------ */
 
@@ -46,6 +48,7 @@ static void learning_rates(void **state)
 	};
 	const char *step;
 	json_t *v;
+	struct table t = {.oracle = "olmo_golden.json"};
 	int n = 0;
 
 	(void)state;
@@ -57,6 +60,8 @@ static void learning_rates(void **state)
 		    json_object_get(json_object_get(golden, "lr"), runs[i].name), step, v)
 		{
 			double got = schedule_lr(&s, strtod(step, NULL), runs[i].max);
+			double want = json_number_value(v);
+			table_note(&t, "learning rate", fabs(got - want), want, 0);
 			if (got != json_number_value(v))
 				fail_msg("%s, step %s: %.17g, expected %.17g", runs[i].name, step,
 				    got, json_number_value(v));
@@ -64,6 +69,7 @@ static void learning_rates(void **state)
 		}
 	}
 	assert_true(n >= 20);
+	table_end(&t);
 }
 
 /* ---- the model ----------------------------------------------------------------------------- */
@@ -97,12 +103,18 @@ static void fill(float *w, size_t n, uint64_t seed)
 	}
 }
 
+static void near_row(const char *row, const char *what, double got, const json_t *want)
+{
+	double w = json_number_value(want), tol = 1e-5 * (0.1 + fabs(w));
+
+	table_note(table, row, fabs(got - w), fabs(w), tol);
+	if (!json_is_number(want) || !(fabs(got - w) <= tol))
+		fail_msg("%s: %.9g, expected %.9g", what, got, w);
+}
+
 static void near(const char *what, double got, const json_t *want)
 {
-	double w = json_number_value(want);
-
-	if (!json_is_number(want) || !(fabs(got - w) <= 1e-5 * (0.1 + fabs(w))))
-		fail_msg("%s: %.9g, expected %.9g", what, got, w);
+	near_row(what, what, got, want);
 }
 
 enum { B = 2, T = 16, V = 128 };
@@ -170,7 +182,11 @@ static void check_model(int tied)
 	struct params_native t;
 	const struct param *bad;
 	uint32_t ids[B * T];
+	struct table rows = {
+	    .oracle = tied ? "olmo_golden.json, tied" : "olmo_golden.json, untied"};
 	double z = 0;
+
+	table = &rows;
 
 	for (size_t i = 0; i < B * T; i++)
 		ids[i] = (uint32_t)((7 * (i % T) * (i % T) + 3 * (i % T) + 11 * (i / T)) % 120);
@@ -185,7 +201,8 @@ static void check_model(int tied)
 	net_backward(n, w, g);
 	for (size_t i = 0; i < p->n; i++)
 		if (params_native(p, i, &t))
-			near(t.name, sqrt(k->op->sumsq(k, g + t.off, t.n)),
+			near_row("gradient norm of a tensor", t.name,
+			    sqrt(k->op->sumsq(k, g + t.off, t.n)),
 			    json_object_get(json_object_get(want, "grad_norms"), t.name));
 	double norm = optim_norm(p, k, g, &bad);
 	near("gradient norm", norm, json_object_get(want, "total_grad_norm"));
@@ -199,6 +216,7 @@ static void check_model(int tied)
 	optim_step(p, k, &o, w, m, v, g);
 	near("loss after a step", loss_of(n, w, ids, NULL),
 	    json_object_get(want, "loss_after_step1"));
+	table_end(&rows);
 	net_free(n);
 	float *own[4] = {w, g, m, v};
 	for (size_t i = 0; i < 4; i++)

@@ -36,8 +36,17 @@ load ../lib/olmo
 	d=$OLMO_SHARED/data/model-conformance/olmo-trainer-20
 	for run in linear tied-cosine-zloss label-mask; do
 		shuffle --order --seq-len 64 --seed 6198 --epoch 0 --raw -o gi.npy $d/data/part-000.npy $d/data/part-001.npy
+		od -An -v -tu4 -w4 gi.npy >got
+		od -An -v -tu4 -w4 $d/$run/global_indices.npy >want
+		same_numbers "olmo-trainer-20/$run" global_indices.npy got want
 		cmp gi.npy $d/$run/global_indices.npy
 	done
+}
+
+# same_numbers ORACLE WHAT GOT WANT: cmp, with a row in the table
+same_numbers() {
+	paste <(tr -s '\t\n ' '\n' <"$3") <(tr -s '\t\n ' '\n' <"$4") | table_row "$1" "$2" equal
+	cmp "$3" "$4"
 }
 
 # steps ORDER..: entries as lines of data-indices, four a step, of one rank
@@ -53,7 +62,8 @@ steps() {
 	for e in 0 1 2; do
 		shuffle --order --seq-len 64 --seed 6198 --epoch $e -o $e.order $d/data/part-00?.npy
 	done
-	steps 0.order 1.order 2.order | cmp - $d/three-epochs/data-indices.tsv
+	steps 0.order 1.order 2.order >got
+	same_numbers olmo-trainer-20/three-epochs "order of shuffle" got $d/three-epochs/data-indices.tsv
 }
 
 @test "olmo-trainer-20: two ranks share the batches otherwise" {
@@ -72,8 +82,9 @@ steps() {
 			shuffle --which $s:$r --world-size 2 --run "$TMP/c.yaml" | cut -f3 | tr '\n' '\t'
 			echo
 		done >"$TMP/got$r"
-		sed -n '1p;2p;10p' v0.2.4-two-ranks/data-indices-rank$r.tsv | cut -f2- | sed 's/$/\t/' |
-			cmp - "$TMP/got$r"
+		sed -n '1p;2p;10p' v0.2.4-two-ranks/data-indices-rank$r.tsv | cut -f2- | sed 's/$/\t/' \
+			>"$TMP/want$r"
+		same_numbers olmo-trainer-20/v0.2.4-two-ranks "order of rank $r" "$TMP/got$r" "$TMP/want$r"
 	done
 }
 
@@ -87,7 +98,8 @@ steps() {
 	# 87 instances, cut to a multiple of two
 	[ "$(tokcat --ids two.order | wc -l)" = 86 ]
 	tokcat --ids two.order | head -n 80 | awk '{ line = line "\t" $1 }
-		NR % 8 == 0 { print NR / 8 line; line = "" }' | cmp - want
+		NR % 8 == 0 { print NR / 8 line; line = "" }' >got
+	same_numbers olmo-trainer-20/v0.2.4-two-ranks "order of both, --world-size" got want
 	# and train draws it itself
 	cat >c.yaml <<-E
 		seed: 6198

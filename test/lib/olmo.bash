@@ -50,6 +50,20 @@ need_shared() {
 	[ -n "${OLMO_SHARED:-}" ] && [ -e "$OLMO_SHARED/data/$1" ] || skip "no data/$1"
 }
 
+# A row of the table that `make conformance` ends with (test/conformance/table.h).
+# table_row ORACLE WHAT equal|ABS+REL: from stdin, a line for each value compared: ours, theirs
+table_row() {
+	awk -F '\t' -v OFS='\t' -v oracle="$1" -v what="$2" -v tol="$3" '{ n++
+		d = $1 - $2; if (d < 0) d = -d
+		w = $2 < 0 ? -$2 : $2
+		if (d > diff) diff = d
+		if (w > 0 && d / w > rel) rel = d / w
+		split(tol, t, "+"); allowed = t[1] + t[2] * w
+		if (d > 0) share = allowed > 0 ? (d / allowed > share ? d / allowed : share) : "inf"
+	} END { printf "%s\t%s\t%d\t%.2e\t%.2e\t%s\t%.3f\n", oracle, what, n, diff, rel, tol, share }' \
+		>>"${OLMO_TABLE:-/dev/null}"
+}
+
 # Four sorts of text, as documents.  docs N: N lines, the same every time.
 docs() {
 	awk -v n="$1" 'BEGIN {
