@@ -10,6 +10,7 @@ double os_wall(void);                  /* monotonic seconds */
 double os_cpu(void);                   /* CPU seconds of the process, all threads */
 double os_thread_cpu(void);            /* of the calling thread */
 uint64_t os_max_rss(void);             /* bytes */
+uint64_t os_rss(void);                 /* resident now; 0: unknown */
 int os_pid_alive(pid_t pid);           /* 1 when such a process runs; a zombie is dead */
 int os_cpus(void);                     /* processors this process may use */
 void os_huge_pages(void *p, size_t n); /* ask for huge pages before first touch */

@@ -45,6 +45,19 @@ uint64_t os_max_rss(void)
 	return (uint64_t)u.ru_maxrss * 1024;
 }
 
+uint64_t os_rss(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	unsigned long size, resident = 0;
+
+	if (f) {
+		if (fscanf(f, "%lu %lu", &size, &resident) != 2)
+			resident = 0;
+		fclose(f);
+	}
+	return (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 /* A process that has died and that nobody has waited for (in containers that may be for ever). */
 static int is_zombie(pid_t pid)
 {

@@ -157,7 +157,8 @@ json_t *trainer_plan(const struct trainer *t)
 		plan_bytes(b, "exp_avg_sq", one, &total);
 	plan_bytes(b, "checkpoint_copy", one * copies(t), &total);
 	plan_bytes(b, "gradients", one * grads_arrays(n_micro(c), t->o.fast_reduce), &total);
-	plan_bytes(b, "batch", c->batch * c->arch.T * (c->doc_lengths ? 12 : 8), &total);
+	plan_bytes(b, "batch", 2 * c->batch * (c->arch.T * (c->doc_lengths ? 12 : 8) + 8), &total);
+	plan_bytes(b, "program", (size_t)os_rss(), &total);
 	json_object_set_new(b, "total", json_integer((json_int_t)total));
 	json_object_set_new(j, "device", json_string(t->k->op->device));
 	json_object_set_new(j, "precision", json_string(t->k->op->precision));

@@ -2,7 +2,8 @@
  *
  *	struct trainer_opts o = {.run = "run", .threads = 2, .device = "cpu"};
  *	struct trainer *t = trainer_new(config_json, "conf.yaml", &o);
- *	trainer_plan(t)			memory plan as JSON, before anything is allocated
+ *	trainer_plan(t)			memory plan as JSON, before anything of it is allocated:
+ *					"program" is what is resident by then
  *	switch (trainer_run(t)) {
  *	case TRAINER_DONE: …		the planned end, or o.stop_at
  *	case TRAINER_STOPPED: …		*o.stop became true; state saved: exit 75

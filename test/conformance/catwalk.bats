@@ -26,12 +26,12 @@ close() {
 		jq -c "select(.file == \"$f\")" "$w" >want
 		jq -r '.model_output[].sum_logits' o/predictions.jsonl >got
 		jq .loglikelihood want >ll
-		close got ll requests "log-likelihood, $f"
+		close got ll requests "log-likelihood, ${f%%/*}"
 		jq -r '.model_output[] | "\(.num_tokens) \(.is_greedy)"' o/predictions.jsonl |
 			cmp - <(jq -r '"\(.continuation_ids | length) \(.is_greedy)"' want)
 		jq -r '.model_output[] | .sum_logits / (.num_chars - 1)' o/predictions.jsonl >got
 		jq .len_norm want >norm
-		close got norm requests "len_norm, $f"
+		close got norm requests "len_norm, ${f%%/*}"
 	done
 }
 

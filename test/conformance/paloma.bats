@@ -26,10 +26,10 @@ close() {
 			sed 1d d.tsv | cut -f5-8 | cmp - want
 			jq -r ".[\"$f\"][\"$n\"].documents[].loglikelihood" "$w" >want
 			sed 1d d.tsv | cut -f9 >got
-			close got want perplexity "log-likelihood of documents, $f, $n"
+			close got want perplexity "log-likelihood of documents, $n, ${f:0:16}"
 			jq -r ".[\"$f\"][\"$n\"].total.loglikelihood" "$w" >want
 			sed 1d m.tsv | cut -f9 >got
-			close got want perplexity "log-likelihood, $f, $n"
+			close got want perplexity "log-likelihood, $n, ${f:0:16}"
 		done
 	done
 }
@@ -42,10 +42,10 @@ close() {
 			paloma -m m --max-len $n -o o -f --documents d.tsv "$S/text_fixtures/$f" >m.tsv
 			jq -r ".[\"$f\"][\"$n\"].document_loglikelihood[]" "$w" >want
 			sed 1d d.tsv | cut -f9 >got
-			close got want lm-eval "log-likelihood of documents, $f, $n"
+			close got want lm-eval "log-likelihood of documents, $n, ${f:0:16}"
 			jq -r ".[\"$f\"][\"$n\"].results | .bits_per_byte, .byte_perplexity" "$w" >want
 			jq -r '.total | .bits_per_byte, .ppl_byte' o/metrics.json >got
-			close got want lm-eval "bits per byte, perplexity, $f, $n"
+			close got want lm-eval "bits per byte, perplexity, $n, ${f:0:16}"
 		done
 	done
 }
