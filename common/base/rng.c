@@ -124,29 +124,50 @@ double pcg64_double(struct pcg64 *g)
 	return (double)(pcg64_next64(g) >> 11) * 0x1p-53;
 }
 
-/* The partners of the next AHEAD swaps are drawn before the swaps are made: the draws do not depend
- * on the values, so the result is the same, and the misses of the cache overlap. */
+/* Partners of swaps are drawn well before the swaps are made: the draws do not depend on the values,
+ * so the result is the same, and the misses of the cache overlap. */
 #define AHEAD 256
 
-/* Partners for a[i], a[i-1], … (n of them, all with this mask) from 32-bit draws.  No branch on the
- * outcome: a refused draw is overwritten by the next. */
-static void draw_ahead(struct pcg64 *g, uint32_t i, uint32_t mask, uint32_t *partner, size_t n)
+struct swaps {
+	size_t i, n; /* a[i - k] changes places with a[partner[k]], k < n */
+	uint32_t partner[AHEAD + 1];
+};
+
+/* One draw for partner k of those at i - k, …; the next k.  No branch on the outcome: a refused
+ * draw is overwritten by the next. */
+static inline size_t take_draw(struct swaps *s, size_t k, uint32_t draw, uint32_t mask)
 {
-	size_t k = 0;
-	while (k < n) {
-		uint32_t v = pcg64_next32(g) & mask;
-		uint32_t ok = v <= i;
-		partner[k] = v;
-		k += ok;
-		i -= ok;
-	}
+	draw &= mask;
+	s->partner[k] = draw;
+	return k + (draw <= s->i - k);
 }
 
-/* The last of the swaps that have the mask of swap i ends above half of it. */
-static size_t same_mask(uint64_t i, uint64_t mask)
+/* n partners from i downwards, all with one mask. */
+static void draw_swaps(struct pcg64 *g, struct swaps *s, size_t i)
 {
-	uint64_t n = i - mask / 2;
-	return n < AHEAD ? (size_t)n : AHEAD;
+	u128 state = join(g->state_hi, g->state_lo), inc = join(g->inc_hi, g->inc_lo);
+	uint32_t mask = (uint32_t)mask_for(i);
+	size_t k = 0, n = i - mask / 2 < AHEAD ? i - mask / 2 : AHEAD;
+	uint64_t v = 0;
+	s->i = i;
+	s->n = n;
+	if (n && g->has_half) {
+		k = take_draw(s, 0, g->half, mask);
+		g->has_half = 0;
+	}
+	while (k < n) {
+		state = pcg_step(state, inc);
+		v = pcg_output(state);
+		k = take_draw(s, k, (uint32_t)v, mask);
+		if (k == n) {
+			g->half = (uint32_t)(v >> 32);
+			g->has_half = 1;
+			break;
+		}
+		k = take_draw(s, k, (uint32_t)(v >> 32), mask);
+	}
+	g->state_hi = (uint64_t)(state >> 64);
+	g->state_lo = (uint64_t)state;
 }
 
 static inline void swap_u32(uint32_t *x, uint32_t *y)
@@ -156,20 +177,27 @@ static inline void swap_u32(uint32_t *x, uint32_t *y)
 	*y = t;
 }
 
+/* Makes the swaps of s, and asks for what those of next will touch. */
+static void make_swaps(uint32_t *a, const struct swaps *s, const struct swaps *next)
+{
+	size_t k;
+	for (k = 0; k < s->n && k < next->n; k++) {
+		__builtin_prefetch(&a[next->partner[k]], 1);
+		swap_u32(&a[s->i - k], &a[s->partner[k]]);
+	}
+	for (; k < s->n; k++)
+		swap_u32(&a[s->i - k], &a[s->partner[k]]);
+}
+
 void pcg64_shuffle_u32(struct pcg64 *g, uint32_t *a, size_t n)
 {
-	uint32_t partner[AHEAD];
-	size_t i = n ? n - 1 : 0, k, m;
+	struct swaps s[2];
+	size_t i = n ? n - 1 : 0, b = 0;
 	for (; i > UINT32_MAX; i--)
 		swap_u32(&a[i], &a[pcg64_interval(g, i)]);
-	for (; i > 0; i -= m) {
-		uint32_t mask = (uint32_t)mask_for(i);
-		m = same_mask(i, mask);
-		draw_ahead(g, (uint32_t)i, mask, partner, m);
-		for (k = 0; k < m; k++)
-			__builtin_prefetch(&a[partner[k]], 1);
-		for (k = 0; k < m; k++)
-			swap_u32(&a[i - k], &a[partner[k]]);
+	for (draw_swaps(g, &s[0], i); s[b].n; b ^= 1) {
+		draw_swaps(g, &s[b ^ 1], s[b].i - s[b].n);
+		make_swaps(a, &s[b], &s[b ^ 1]);
 	}
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/os.h"
 #include "base/rng.h"
 #include "io/out.h"
 #include "tok/frame.h"
@@ -25,6 +26,7 @@ static const struct frame kind = {.what = "an order file",
 enum { H_WIDTH = 16, H_FLAGS = 20, H_COUNT = 24, H_INST = 32, H_SEQ = 40, H_SEED = 48 };
 enum { H_EPOCH = 56, H_WORLD = 64, H_LIST = 72, H_ALGO = 88, H_ZERO = 104 };
 enum { H_ZERO_END = FRAME_HEAD - 8, ALGO_LEN = 16, F_DROP_LAST = 1 };
+enum { WRITE_MAX = 1 << 20 }; /* bytes at a time */
 
 static const char *const algo_name[] = {
     [ORDER_NUMPY] = "numpy",
@@ -173,20 +175,32 @@ static int check_spec(const struct order_spec *s)
 	return 0;
 }
 
-static void *numpy_indices(const struct order_spec *s)
+/* Numbers as a file has them: nothing to do on most machines. */
+static void to_le(uint32_t *a, uint64_t n)
 {
-	uint32_t *a = xreallocarray(NULL, s->n_inst ? s->n_inst : 1, sizeof(*a));
+	static const uint32_t one = 1;
 	uint64_t i;
 
-	for (i = 0; i < s->n_inst; i++)
-		a[i] = (uint32_t)i;
-	order_shuffle_numpy(a, s->n_inst, s->seed + s->epoch);
-	for (i = 0; i < s->n_inst; i++) {
+	if (le_get32((const unsigned char *)&one) == 1)
+		return;
+	for (i = 0; i < n; i++) {
 		unsigned char b[4];
 
 		le_put32(b, a[i]);
 		memcpy(&a[i], b, 4);
 	}
+}
+
+static void *numpy_indices(const struct order_spec *s)
+{
+	uint32_t *a = xreallocarray(NULL, s->n_inst ? s->n_inst : 1, sizeof(*a));
+	uint64_t i;
+
+	os_huge_pages(a, s->n_inst * sizeof(*a));
+	for (i = 0; i < s->n_inst; i++)
+		a[i] = (uint32_t)i;
+	order_shuffle_numpy(a, s->n_inst, s->seed + s->epoch);
+	to_le(a, s->n_inst);
 	return a;
 }
 
@@ -302,23 +316,47 @@ static void header(unsigned char h[FRAME_HEAD], const struct order *o)
 	frame_head_seal(h);
 }
 
+static int write_block(struct out *f, struct hasher *h, const void *p, size_t n)
+{
+	if (h != NULL)
+		hasher_add(h, p, n);
+	return out_write(f, p, n);
+}
+
+/* Entries [0, n) that lie in memory. */
+static int write_stored(const struct order *o, uint64_t n, struct out *f, struct hasher *h)
+{
+	const unsigned char *p = o->idx;
+	uint64_t left = n * o->width;
+
+	while (left > 0) {
+		size_t part = left < WRITE_MAX ? (size_t)left : WRITE_MAX;
+
+		if (write_block(f, h, p, part) < 0)
+			return -1;
+		p += part;
+		left -= part;
+	}
+	return 0;
+}
+
 /* All entries to f in blocks; h may be NULL. */
 static int write_entries(const struct order *o, struct out *f, struct hasher *h)
 {
 	unsigned char block[8192];
 	size_t n = 0;
-	uint64_t k;
+	uint64_t k = o->idx == NULL ? 0 : o->total < o->n_stored ? o->total : o->n_stored;
 
-	for (k = 0; k < o->total; k++) {
+	if (write_stored(o, k, f, h) < 0)
+		return -1;
+	for (; k < o->total; k++) {
 		if (o->width == 4)
 			le_put32(block + n, (uint32_t)order_at(o, k));
 		else
 			le_put64(block + n, order_at(o, k));
 		n += o->width;
 		if (n == sizeof(block) || k + 1 == o->total) {
-			if (h != NULL)
-				hasher_add(h, block, n);
-			if (out_write(f, block, n) < 0)
+			if (write_block(f, h, block, n) < 0)
 				return -1;
 			n = 0;
 		}
