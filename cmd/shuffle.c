@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -16,6 +17,7 @@
 #include "tok/rearrange.h"
 #include "tok/tokenizer.h"
 #include "tok/tokfile.h"
+#include "tok/tokmask.h"
 #include "tok/trace.h"
 
 enum {
@@ -400,6 +402,79 @@ static char *temp_dir(const struct shuffle *s)
 	return slash == NULL ? xstrdup(".") : xstrndup(path, (size_t)(slash - path) + 1);
 }
 
+/* -- label masks --------------------------------------------------------------------------- */
+
+/* The masks beside the inputs (n_file): all or none; NULL: none, or an error (*rc = -1). */
+static struct map *open_masks(struct shuffle *s, const struct units *u, int *rc)
+{
+	size_t i, n = 0, n_file = u->list->n_file;
+	struct map *m = xcalloc(n_file + 1, sizeof(*m));
+
+	for (i = 0; *rc == 0 && i < n_file; i++) {
+		char *path = tokmask_path(s->o.files[i]);
+		int one = tokmask_open(&m[i], path, u->list->file[i]->count);
+
+		n += one > 0;
+		if (one < 0 || (one > 0 && manifest_input_file(s->m, "label_mask", path) < 0))
+			*rc = -1;
+		else if (n > 0 && n < i + 1)
+			*rc = (err_set("only one of '%s' and '%s' has a label mask", s->o.files[0],
+				   s->o.files[i]),
+			    -1);
+		free(path);
+	}
+	if (*rc == 0 && n > 0)
+		return m;
+	for (i = 0; i < n_file; i++)
+		map_close(&m[i]);
+	free(m);
+	return NULL;
+}
+
+static int put_masks(struct shuffle *s, const struct units *u, const struct order *o,
+    const struct map *m, const char *path)
+{
+	struct out *f = out_open(path, OUT_BINARY | OUT_HASH);
+	struct filehash h;
+	uint64_t k;
+
+	if (f == NULL)
+		return -1;
+	for (k = 0; k < o->total; k++) {
+		struct unit x = units_at(u, order_at(o, k));
+
+		if (out_write(f, m[x.file].p + x.start, x.len) < 0) {
+			out_abort(f);
+			return -1;
+		}
+	}
+	if (out_commit(f, &h) < 0)
+		return -1;
+	manifest_output(s->m, "label_mask", path, &h);
+	return 0;
+}
+
+/* Label masks beside the inputs go along. */
+static int copy_masks(struct shuffle *s, const struct units *u, const struct order *o)
+{
+	int rc = 0;
+	struct map *m = open_masks(s, u, &rc);
+	char *path;
+	size_t i;
+
+	if (m == NULL)
+		return rc;
+	if (out_path(s) == NULL)
+		die_usage("label masks lie beside the inputs: give -o FILE for theirs");
+	path = tokmask_path(out_path(s));
+	rc = put_masks(s, u, o, m, path);
+	for (i = 0; i < u->list->n_file; i++)
+		map_close(&m[i]);
+	free(m);
+	free(path);
+	return rc;
+}
+
 /* Copies; notes the inputs' hashes. */
 static int copy_units(
     struct shuffle *s, const struct units *u, const struct order *o, struct tokfile_writer *w)
@@ -412,6 +487,8 @@ static int copy_units(
 
 	for (i = 0; rc == 0 && i < u->list->n_file; i++)
 		manifest_input(s->m, "tokens", s->o.files[i], &input[i]);
+	if (rc == 0)
+		rc = copy_masks(s, u, o);
 	free(dir);
 	free(input);
 	return rc;
@@ -502,6 +579,15 @@ static void note_sources(struct shuffle *s, const struct rearrange_source *src, 
 	note_seed(s);
 }
 
+static void note_left_mask(const char *path)
+{
+	char *mask = tokmask_path(path);
+
+	if (access(mask, F_OK) == 0)
+		fprintf(stderr, "%s: '%s': the label mask is left behind\n", progname, mask);
+	free(mask);
+}
+
 static void mix(struct shuffle *s)
 {
 	size_t i, n = s->o.n_files;
@@ -521,6 +607,7 @@ static void mix(struct shuffle *s)
 		char *one[] = {(char *)path[i]};
 
 		open_units(s, &src[i].units, one, 1);
+		note_left_mask(path[i]);
 	}
 	w = create_or_die(s, &meta, 1, s->n_tok);
 	rc = rearrange_mix(src, n, s->n_tok, s->o.seed, w);

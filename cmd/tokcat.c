@@ -22,6 +22,7 @@
 #include "tok/order.h"
 #include "tok/tokenizer.h"
 #include "tok/tokfile.h"
+#include "tok/tokmask.h"
 
 enum {
 	INFO = OPT_LONG,
@@ -620,6 +621,20 @@ static void input_or_die(const struct tokcat *c, const char *path)
 	free(index);
 }
 
+static char *mask_path(const struct tokcat *c, const char *path)
+{
+	return c->from == CONVERT_DATATROVE ? xasprintf("%s.loss", path) : tokmask_path(path);
+}
+
+static int verify_mask(const struct tokcat *c, const char *path, uint64_t count)
+{
+	char *mask = mask_path(c, path);
+	int rc = tokmask_verify(mask, count);
+
+	free(mask);
+	return rc;
+}
+
 static int verify_tokens(const struct tokcat *c, const char *path)
 {
 	struct tokfile *t = open_file(c, path);
@@ -634,6 +649,8 @@ static int verify_tokens(const struct tokcat *c, const char *path)
 		if (rc == 0)
 			doctable_release(&d);
 	}
+	if (rc == 0 && strcmp(path, "-") != 0)
+		rc = verify_mask(c, path, t->count);
 	stats_add("tokens", t->count);
 	tokfile_close(t);
 	return rc;
@@ -693,14 +710,21 @@ static void write_manifest(const struct tokcat *c)
 		die_err();
 }
 
-/* What is not converted is said. */
-static void note_masks(const struct tokcat *c, const char *path)
+/* The label mask beside the input that goes along; one that does not is named.  Caller frees. */
+static char *convert_mask(const struct tokcat *c, const char *path)
 {
-	char *loss = xasprintf("%s.loss", path);
+	char *mask = mask_path(c, path);
 
-	if (c->from == CONVERT_DATATROVE && access(loss, F_OK) == 0)
-		fprintf(stderr, "%s: '%s': the loss mask is left behind\n", progname, loss);
-	free(loss);
+	if (access(mask, F_OK) == 0 && c->o.out != NULL && strcmp(c->o.out, "-") != 0 &&
+	    convert_has_mask((enum convert_form)c->form)) {
+		if (c->m != NULL && manifest_input_file(c->m, "label_mask", mask) < 0)
+			die_err();
+		return mask;
+	}
+	if (access(mask, F_OK) == 0)
+		fprintf(stderr, "%s: '%s': the label mask is left behind\n", progname, mask);
+	free(mask);
+	return NULL;
 }
 
 /* Opens the input with what is known of its documents. */
@@ -714,7 +738,6 @@ static struct foreign convert_input(const struct tokcat *c, const char *path)
 	}
 	if (open_foreign(c, &f, path) < 0)
 		die_err();
-	note_masks(c, path);
 	note_input(c, f.t, f.t->path);
 	if (f.index != NULL && c->m != NULL && manifest_input_file(c->m, "index", f.index) < 0)
 		die_err();
@@ -740,8 +763,10 @@ static void convert(const struct tokcat *c, const char *path)
 	    .end = f.end,
 	    .n_end = f.n_doc,
 	    .index = f.index};
+	char *mask = strcmp(path, "-") == 0 ? NULL : convert_mask(c, path);
 	size_t i;
 
+	v.mask = mask;
 	if (strcmp(path, "-") != 0)
 		v.tokpath = path;
 	if (t->raw && c->form == CONVERT_TOK)
@@ -759,6 +784,7 @@ static void convert(const struct tokcat *c, const char *path)
 	}
 	convert_release(&v);
 	foreign_close(&f);
+	free(mask);
 }
 
 /* -- main ---------------------------------------------------------------------------------- */

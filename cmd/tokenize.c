@@ -15,6 +15,7 @@
 #include "io/out.h"
 #include "tok/bpetrain.h"
 #include "tok/encoder.h"
+#include "tok/labels.h"
 #include "tok/team.h"
 #include "tok/textrun.h"
 #include "tok/toksink.h"
@@ -23,6 +24,9 @@ enum {
 	INPUT = OPT_LONG,
 	FORMAT,
 	EOS_ID,
+	LABEL_SPANS,
+	SEQ_LEN,
+	PAD_ID,
 	INVALID,
 	PROFILE,
 	DECODE,
@@ -40,9 +44,14 @@ enum {
 
 static const struct opt own[] = {
     {"tokenizer", 't', "TOK.json", "the tokenizer: Hugging Face's tokenizer.json"},
-    {"input", INPUT, "KIND", "docs, text, lines or strings; with --decode tok or ids [docs, tok]"},
+    {"input", INPUT, "KIND",
+	"docs, text, lines, strings or chat; with --decode tok or ids [docs, tok]"},
     {"format", FORMAT, "FORM", "tok, ids, npy or count [tok; of strings ids]"},
     {"eos-id", EOS_ID, "N", "id that ends a document, or none [that of <|endoftext|>]"},
+    {"label-spans", LABEL_SPANS, "NAME",
+	"docs: a label mask; labels are the spans of attribute NAME"},
+    {"seq-len", SEQ_LEN, "N", "chat: make each conversation a row of N ids"},
+    {"pad-id", PAD_ID, "N", "chat: id that fills a row [that of <|padding|>]"},
     {"invalid", INVALID, "HOW", "refuse or replace ill-formed UTF-8 [refuse]"},
     {"profile", PROFILE, "P", "A, B or C: ids of older Hugging Face releases, or newer [C]"},
     {"decode", DECODE, NULL, "ids to text"},
@@ -68,8 +77,9 @@ static const struct prog prog = {
     own,
 };
 
-enum kind { DOCS, TEXT, LINES, STRINGS, TOK, IDS };
-static const char *const kind_names[] = {"docs", "text", "lines", "strings", "tok", "ids", NULL};
+enum kind { DOCS, TEXT, LINES, STRINGS, CHAT, TOK, IDS };
+static const char *const kind_names[] = {
+    "docs", "text", "lines", "strings", "chat", "tok", "ids", NULL};
 
 struct job {
 	struct opts o;
@@ -81,6 +91,10 @@ struct job {
 	int no_eos;   /* none is appended */
 	uint64_t eos; /* or TOKFILE_NONE */
 	int has_eos;
+	const char *spans; /* attribute, or NULL */
+	uint64_t seq_len;  /* of a row of chat, or 0 */
+	uint64_t pad;
+	int has_pad;
 	int replace; /* ill-formed UTF-8 */
 	enum tokenizer_profile profile;
 	int decode, skip_special, train;
@@ -93,7 +107,7 @@ struct job {
 	struct manifest *m;
 	struct out *out; /* decoded text */
 	struct wordcount words;
-	uint64_t n_empty, n_replaced, n_decoded;
+	uint64_t n_empty, n_replaced, n_decoded, n_label, n_cut, n_unlabelled;
 };
 
 /* One thread's. */
@@ -102,6 +116,7 @@ struct worker {
 	struct encoder *e;
 	struct ids ids;
 	struct buf buf;
+	struct labels labels;
 	struct wordcount words;
 	uint64_t n_replaced;
 };
@@ -112,8 +127,11 @@ struct result {
 	size_t n;
 	char *shown;
 	size_t shown_len;
-	uint64_t n_replaced;
-	int empty;
+	const char *mask; /* (n), or NULL */
+	size_t n_label;
+	const char *id; /* its own name, or NULL */
+	size_t id_len;
+	int empty, cut, unlabelled;
 };
 
 /* --- workers ----------------------------------------------------------------------------------- */
@@ -124,6 +142,7 @@ static void *worker_new(void *ctx)
 
 	w->job = ctx;
 	w->e = encoder_new(w->job->t);
+	w->labels = (struct labels){.e = w->e, .team = w->job->team, .eos = w->job->eos};
 	return w;
 }
 
@@ -137,6 +156,7 @@ static void worker_free(void *ctx, void *thread)
 		wordcount_merge(&j->words, &w->words);
 	j->n_replaced += w->n_replaced;
 	wordcount_release(&w->words);
+	labels_release(&w->labels);
 	encoder_free(w->e);
 	ids_release(&w->ids);
 	buf_release(&w->buf);
@@ -156,6 +176,34 @@ static void *keep(struct docarena *mem, const void *p, size_t n)
 
 enum { MANY = 1 << 18 }; /* ids that are handed on instead of copied */
 
+/* Hands the ids over to the result. */
+static void take_ids(struct worker *w, struct ids *ids, struct docarena *mem, struct result *r)
+{
+	r->n = ids->n;
+	if (r->n > MANY) {
+		r->ids = r->own = ids->p;
+		*ids = (struct ids){0};
+	} else {
+		r->ids = keep(mem, ids->p, r->n * sizeof(*r->ids));
+	}
+	if (w->job->form == TOKSINK_IDS) {
+		w->buf.len = 0;
+		toksink_format(&w->buf, r->ids, r->n);
+		r->shown = keep(mem, w->buf.p, w->buf.len);
+		r->shown_len = w->buf.len;
+	}
+}
+
+static void take_labels(struct worker *w, struct docarena *mem, struct result *r)
+{
+	struct labels *l = &w->labels;
+
+	r->mask = keep(mem, l->mask.p, l->mask.len);
+	r->n_label = labels_count(l);
+	r->cut = l->cut;
+	take_ids(w, &l->ids, mem, r);
+}
+
 /* Ids of a text, with its end mark. */
 static int encode(
     struct worker *w, const char *s, size_t len, struct docarena *mem, struct result *r)
@@ -167,19 +215,7 @@ static int encode(
 		return -1;
 	if (!j->no_eos && !(w->ids.n && w->ids.p[w->ids.n - 1] == j->eos))
 		ids_push(&w->ids, (uint32_t)j->eos);
-	r->n = w->ids.n;
-	if (r->n > MANY) {
-		r->ids = r->own = w->ids.p;
-		w->ids = (struct ids){0};
-	} else {
-		r->ids = keep(mem, w->ids.p, r->n * sizeof(*r->ids));
-	}
-	if (j->form == TOKSINK_IDS) {
-		w->buf.len = 0;
-		toksink_format(&w->buf, r->ids, r->n);
-		r->shown = keep(mem, w->buf.p, w->buf.len);
-		r->shown_len = w->buf.len;
-	}
+	take_ids(w, &w->ids, mem, r);
 	return 0;
 }
 
@@ -195,22 +231,40 @@ static int put_result(struct job *j, const struct result *r, const char *id, siz
 {
 	struct toksink_text t = {.ids = r->ids,
 	    .n = r->n,
-	    .id = id,
-	    .id_len = id_len,
+	    .id = r->id ? r->id : id,
+	    .id_len = r->id ? r->id_len : id_len,
 	    .source = source,
 	    .line = line,
 	    .shown = r->shown,
-	    .shown_len = r->shown_len};
-
+	    .shown_len = r->shown_len,
+	    .mask = r->mask};
 	int rc;
 
 	if (r->empty) {
 		j->n_empty++;
 		return 0;
 	}
-	rc = toksink_put(j->sink, &t);
+	j->n_cut += (uint64_t)r->cut;
+	j->n_unlabelled += (uint64_t)r->unlabelled;
+	rc = r->unlabelled ? 0 : toksink_put(j->sink, &t);
+	if (!r->unlabelled)
+		j->n_label += r->n_label;
 	free(r->own);
 	return rc;
+}
+
+static int encode_spans(struct worker *w, struct doc *d, struct result *r)
+{
+	struct jspan v = {0}, attributes = d->j.f[J_ATTRIBUTES];
+
+	if (attributes.p && jspan_type(attributes) == JT_OBJECT)
+		(void)jspan_member(attributes, w->job->spans, &v);
+	if (labels_spans(&w->labels, d->text, d->text_len, v) < 0) {
+		err_prefix("attribute %s", w->job->spans);
+		return -1;
+	}
+	take_labels(w, d->mem, r);
+	return 0;
 }
 
 /* Documents are stripped as by Python's str.strip(), and empty ones left out: Dolma's rule. */
@@ -223,7 +277,11 @@ static int work_doc(void *ctx, void *thread, struct doc *d)
 	((struct worker *)thread)->n_replaced += (uint64_t)d->repaired;
 	d->user = r;
 	r->empty = !len;
-	return len ? encode(thread, d->text + start, len, d->mem, r) : 0;
+	if (!len)
+		return 0;
+	if (((struct worker *)thread)->job->spans)
+		return encode_spans(thread, d, r);
+	return encode(thread, d->text + start, len, d->mem, r);
 }
 
 static int order_doc(void *ctx, struct doc *d)
@@ -264,6 +322,36 @@ static int work_string(struct worker *w, struct textrun_text *t, struct result *
 	return rc;
 }
 
+/* The conversation's own name. */
+static void keep_id(struct worker *w, const struct textrun_text *t, struct result *r)
+{
+	struct jspan v;
+	struct jscan j;
+
+	if (jscan_line(&j, t->p, t->len) < 0)
+		return;
+	v = j.f[J_ID];
+	w->buf.len = 0;
+	if (!v.p || jspan_type(v) != JT_STRING || jscan_str(v, &w->buf) < 0)
+		return;
+	r->id = keep(t->mem, w->buf.p, w->buf.len);
+	r->id_len = w->buf.len;
+}
+
+static int work_chat(struct worker *w, struct textrun_text *t, struct result *r)
+{
+	struct job *j = w->job;
+
+	if (labels_chat(&w->labels, t->p, t->len) < 0)
+		return -1;
+	if (j->seq_len)
+		labels_row(&w->labels, j->seq_len, (uint32_t)j->pad);
+	keep_id(w, t, r);
+	take_labels(w, t->mem, r);
+	r->unlabelled = !r->n_label;
+	return 0;
+}
+
 static int work_text(void *ctx, void *thread, struct textrun_text *t)
 {
 	struct worker *w = thread;
@@ -275,6 +363,8 @@ static int work_text(void *ctx, void *thread, struct textrun_text *t)
 	t->user = r;
 	if (w->job->input == STRINGS)
 		return work_string(w, t, r);
+	if (w->job->input == CHAT)
+		return work_chat(w, t, r);
 	r->empty = !len;
 	s = repair(w, t->p, &len);
 	return r->empty ? 0 : encode(w, s, len, t->mem, r);
@@ -398,6 +488,36 @@ static void find_eos(struct job *j)
 	j->no_eos = j->eos == TOKFILE_NONE || j->input == STRINGS;
 }
 
+/* What fills rows. */
+static void find_pad(struct job *j)
+{
+	uint32_t id;
+
+	if (j->input == CHAT && j->eos == TOKFILE_NONE)
+		die_usage("conversations need an end mark: --eos-id none is not for --input chat");
+	if (!j->seq_len)
+		return;
+	if (j->has_pad) {
+		if (j->pad >= j->t->n_id || !j->t->token[j->pad].used)
+			die_usage("--pad-id %llu is not in the vocabulary of %s",
+			    (unsigned long long)j->pad, j->tokenizer_path);
+	} else if (!tokenizer_find(j->t, "<|padding|>", &id)) {
+		j->pad = id;
+	} else {
+		die_usage("%s has no <|padding|>: give --pad-id N", j->tokenizer_path);
+	}
+}
+
+static void note_label_options(struct job *j)
+{
+	if (j->spans)
+		manifest_opt_str(j->m, "label_spans", j->spans);
+	if (!j->seq_len)
+		return;
+	manifest_opt_int(j->m, "seq_len", (int64_t)j->seq_len);
+	manifest_opt_int(j->m, "pad_id", (int64_t)j->pad);
+}
+
 static void note_encode_options(struct job *j)
 {
 	static const char *const forms[] = {"tok", "npy", "ids", "count"};
@@ -420,14 +540,16 @@ static void encode_all(struct job *j)
 
 	load(j);
 	find_eos(j);
+	find_pad(j);
 	note_encode_options(j);
+	note_label_options(j);
 	meta = (struct tokfile_meta){.width = tokfile_width(j->t->n_id),
 	    .vocab_size = j->t->n_id,
 	    .eos_id = j->eos,
 	    .tokenizer = tokenizer_identity(j->t)};
 	j->team = team_new(j->t, j->o.threads);
 	out_signals();
-	j->sink = toksink_open(j->o.out, j->form, &meta);
+	j->sink = toksink_open(j->o.out, j->form, &meta, j->spans || j->input == CHAT);
 	if (!j->sink)
 		die_err();
 	if (j->input == DOCS)
@@ -444,6 +566,12 @@ static void encode_all(struct job *j)
 	stats_add("tokens_out", toksink_tokens(j->sink));
 	if (j->replace)
 		stats_add("texts_repaired", j->n_replaced);
+	if (j->spans || j->input == CHAT)
+		stats_add("labels_out", j->n_label);
+	if (j->input == CHAT) {
+		stats_add("docs_unlabelled", j->n_unlabelled);
+		stats_add("docs_cut", j->n_cut);
+	}
 	if (toksink_commit(j->sink, j->m) < 0)
 		die_err();
 	write_manifests(j);
@@ -775,6 +903,16 @@ static void encode_option(struct job *j, int key, const char *arg)
 		j->eos =
 		    strcmp(arg, "none") ? opt_u64("eos-id", arg, 0, UINT32_MAX) : TOKFILE_NONE;
 		break;
+	case LABEL_SPANS:
+		j->spans = arg;
+		break;
+	case SEQ_LEN:
+		j->seq_len = opt_u64("seq-len", arg, 1, (uint64_t)1 << 24);
+		break;
+	case PAD_ID:
+		j->has_pad = 1;
+		j->pad = opt_u64("pad-id", arg, 0, UINT32_MAX);
+		break;
 	case INVALID:
 		j->replace = choice("invalid", arg, hows);
 		break;
@@ -792,6 +930,25 @@ static void encode_option(struct job *j, int key, const char *arg)
 		j->train = 1;
 		break;
 	}
+}
+
+/* A mask lies beside a file. */
+static void check_label_options(const struct job *j)
+{
+	int shown = j->has_form && j->form != TOKSINK_TOK && j->form != TOKSINK_NPY;
+
+	if (j->spans && (j->input != DOCS || j->train || j->decode))
+		die_usage("--label-spans is for encoding --input docs");
+	if ((j->seq_len || j->has_pad) && j->input != CHAT)
+		die_usage("--seq-len and --pad-id are for --input chat");
+	if (j->has_pad && !j->seq_len)
+		die_usage("--pad-id needs --seq-len");
+	if (j->input == CHAT && j->replace)
+		die_usage("--invalid replace is not for --input chat");
+	if ((j->input == CHAT || j->spans) && !shown && (!j->o.out || !strcmp(j->o.out, "-")))
+		die_usage("the label mask lies beside the ids: give -o FILE");
+	if (j->spans && shown)
+		die_usage("--label-spans is for --format tok or npy");
 }
 
 static void check_options(struct job *j)
@@ -820,6 +977,7 @@ static void check_options(struct job *j)
 		die_usage("--train reads --input docs or text, not %s", kind_names[j->input]);
 	if (!j->decode && j->input >= TOK)
 		die_usage("--input %s needs --decode", kind_names[j->input]);
+	check_label_options(j);
 	if (!j->has_form)
 		j->form = j->input == STRINGS ? TOKSINK_IDS : TOKSINK_TOK;
 }

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "io/out.h"
 #include "tok/le.h"
+#include "tok/tokmask.h"
 
 static const char *const form_name[] = {[CONVERT_TOK] = "tok",
     [CONVERT_NPY] = "npy",
@@ -35,6 +36,11 @@ int convert_parse(const char *name)
 const char *convert_name(enum convert_form form)
 {
 	return form_name[form];
+}
+
+int convert_has_mask(enum convert_form form)
+{
+	return form == CONVERT_TOK || form == CONVERT_NPY || form == CONVERT_DATATROVE;
 }
 
 void convert_release(struct convert *c)
@@ -463,6 +469,28 @@ static int to_datatrove(struct convert *c)
 	return rc;
 }
 
+/* The label mask, as it is. */
+static int mask_file(struct convert *c, enum convert_form form)
+{
+	char *path =
+	    form == CONVERT_DATATROVE ? xasprintf("%s.loss", c->out) : tokmask_path(c->out);
+	struct out *f = out_open(path, OUT_BINARY | OUT_HASH);
+	struct map m = {0};
+	int rc = -1;
+
+	free(path);
+	if (f == NULL)
+		return -1;
+	if (tokmask_verify(c->mask, c->t->count) == 0 &&
+	    tokmask_open(&m, c->mask, c->t->count) > 0)
+		rc = out_write(f, m.p, m.len);
+	map_close(&m);
+	if (rc == 0)
+		return done(c, f, "label_mask");
+	out_abort(f);
+	return -1;
+}
+
 int convert_write(struct convert *c, enum convert_form form)
 {
 	static int (*const to[])(struct convert *) = {[CONVERT_TOK] = to_tok,
@@ -473,5 +501,7 @@ int convert_write(struct convert *c, enum convert_form form)
 	    [CONVERT_NANOGPT] = to_nanogpt,
 	    [CONVERT_DATATROVE] = to_datatrove};
 
+	if (c->mask != NULL && convert_has_mask(form) && mask_file(c, form) < 0)
+		return -1;
 	return to[form](c);
 }

@@ -14,6 +14,7 @@
  *	datatrove	OUT, OUT.index, OUT.metadata	ids; u64 ends of documents; text
  *
  * foreign.h reads them.  tok and npy carry the document table over when there is one; megatron and datatrove need it.
+ * tok, npy and datatrove (as OUT.loss) carry a label mask over (tok/tokmask.h).
  * Ids that do not fit are refused (FILE@OFFSET); every file appears complete or not at all.
  */
 #ifndef OLMO_TOK_CONVERT_H
@@ -50,14 +51,17 @@ struct convert {
 	const uint64_t *end; /* (n_end) documents without a table: their ends; NULL: the table's */
 	uint64_t n_end;
 	const char *index; /* with end: their source; line and id are the number of the document */
+	const char *mask;  /* the label mask, or NULL */
 	/* out */
-	struct convert_file file[3];
+	struct convert_file file[4];
 	size_t n;
 	uint64_t n_doc;
 };
 
 /* -1 with a message that lists the names. */
 int convert_parse(const char *name);
+/* Whether the form has a place for a label mask. */
+int convert_has_mask(enum convert_form form);
 const char *convert_name(enum convert_form form);
 int convert_write(struct convert *c, enum convert_form form);
 void convert_release(struct convert *c);

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "io/out.h"
 #include "tok/le.h"
+#include "tok/tokmask.h"
 
 struct toksink {
 	enum toksink_form form;
@@ -15,6 +16,8 @@ struct toksink {
 	struct out *out;            /* the others */
 	struct out *table;          /* TOKSINK_NPY: may be NULL */
 	char *table_path;
+	struct out *mask; /* may be NULL */
+	char *mask_path;
 	uint32_t width;
 	struct buf row;
 };
@@ -64,6 +67,15 @@ static char *npy_table(const char *path)
 	return xasprintf("%.*s.csv.gz", (int)n, path);
 }
 
+static int open_mask(struct toksink *s)
+{
+	if (!strcmp(s->path, "-") || s->form > TOKSINK_NPY)
+		return 0;
+	s->mask_path = tokmask_path(s->path);
+	s->mask = out_open(s->mask_path, OUT_BINARY | OUT_HASH);
+	return s->mask ? 0 : -1;
+}
+
 static int open_files(struct toksink *s, const struct tokfile_meta *meta)
 {
 	if (s->form == TOKSINK_TOK) {
@@ -83,14 +95,14 @@ static int open_files(struct toksink *s, const struct tokfile_meta *meta)
 }
 
 struct toksink *toksink_open(
-    const char *path, enum toksink_form form, const struct tokfile_meta *meta)
+    const char *path, enum toksink_form form, const struct tokfile_meta *meta, int mask)
 {
 	struct toksink *s = xcalloc(1, sizeof(*s));
 
 	s->form = form;
 	s->path = xstrdup(path ? path : "-");
 	s->width = meta->width;
-	if (open_files(s, meta) < 0) {
+	if (open_files(s, meta) < 0 || (mask && open_mask(s) < 0)) {
 		toksink_abort(s);
 		return NULL;
 	}
@@ -140,6 +152,8 @@ int toksink_put(struct toksink *s, const struct toksink_text *t)
 	} else if (s->form == TOKSINK_IDS) {
 		rc = out_write(s->out, t->shown, t->shown_len);
 	}
+	if (!rc && s->mask)
+		rc = out_write(s->mask, t->mask, t->n);
 	s->tokens += t->n;
 	s->docs++;
 	return rc;
@@ -159,6 +173,7 @@ static void sink_free(struct toksink *s)
 {
 	free(s->path);
 	free(s->table_path);
+	free(s->mask_path);
 	buf_release(&s->row);
 	free(s);
 }
@@ -206,9 +221,27 @@ static int commit_out(struct toksink *s, struct manifest *m)
 	return 0;
 }
 
+static int commit_mask(struct toksink *s, struct manifest *m)
+{
+	struct filehash h;
+	struct out *f = s->mask;
+
+	s->mask = NULL;
+	if (!f)
+		return 0;
+	if (out_commit(f, &h) < 0)
+		return -1;
+	if (m)
+		manifest_output(m, "label_mask", s->mask_path, &h);
+	return 0;
+}
+
 int toksink_commit(struct toksink *s, struct manifest *m)
 {
-	int rc = s->form == TOKSINK_TOK ? commit_tok(s, m) : commit_out(s, m);
+	int rc = commit_mask(s, m);
+
+	if (!rc)
+		rc = s->form == TOKSINK_TOK ? commit_tok(s, m) : commit_out(s, m);
 
 	if (rc < 0)
 		toksink_abort(s);
@@ -227,6 +260,8 @@ void toksink_abort(struct toksink *s)
 	tokfile_abort(s->tok);
 	if (s->table)
 		out_abort(s->table);
+	if (s->mask)
+		out_abort(s->mask);
 	if (s->out && out_is_stdout(s->out) && s->form == TOKSINK_IDS)
 		out_commit(s->out, NULL); /* what came before the error */
 	else if (s->out)

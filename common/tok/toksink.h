@@ -9,6 +9,8 @@
  *	TOKSINK_NPY	OLMO's and Dolma's headerless ids, X.npy, and beside it the table X.csv.gz
  *	TOKSINK_IDS	a JSON array of ids a line
  *	TOKSINK_COUNT	nothing but the numbers: a TSV table of docs and tokens, one row
+ *
+ * With a mask, TOKSINK_TOK and TOKSINK_NPY write the label mask beside the ids (tok/tokmask.h).
  */
 #ifndef OLMO_TOK_TOKSINK_H
 #define OLMO_TOK_TOKSINK_H
@@ -32,12 +34,13 @@ struct toksink_text {
 	/* TOKSINK_IDS: the ids as toksink_format() wrote them, so that threads can do that */
 	const char *shown;
 	size_t shown_len;
+	const char *mask; /* (n) a byte an id; only with a mask */
 };
 
 struct toksink;
-/* path NULL or "-": stdout (without a table). */
+/* path NULL or "-": stdout (without a table or a mask). */
 struct toksink *toksink_open(
-    const char *path, enum toksink_form form, const struct tokfile_meta *meta);
+    const char *path, enum toksink_form form, const struct tokfile_meta *meta, int mask);
 int toksink_put(struct toksink *s, const struct toksink_text *t);
 uint64_t toksink_tokens(const struct toksink *s); /* so far */
 uint64_t toksink_docs(const struct toksink *s);

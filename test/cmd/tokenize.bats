@@ -323,3 +323,127 @@ EOF
 	probe_kill "$TMP/1/o.tok" big.jsonl tokenize -t "$OLMO" -o "$TMP/1/o.tok" || false
 	probe_kill "$TMP/2/o.json" big.jsonl tokenize --train --vocab-size 300 -o "$TMP/2/o.json" || false
 }
+
+@test "conversations differ from OLMo's prepare_tulu_data.py" {
+	tokenize -t "$OLMO" --input chat --seq-len 96 --pad-id 5 --format npy -o x.npy --stats st \
+		"$REF/chat.jsonl"
+	cmp x.npy "$REF/chat.npy"
+	cmp x.mask.npy "$REF/chat.mask.npy"
+	[ "$(jq -c '[.docs_unlabelled, .docs_cut, .labels_out]' st)" = '[3,16,599]' ]
+	tokenize -t "$OLMO" --input chat --seq-len 96 --pad-id 5 -j2 -o x.tok "$REF/chat.jsonl"
+	cmp x.tok.mask "$REF/chat.mask.npy"
+	tail -c +4097 x.tok | head -c 5184 | cmp - "$REF/chat.npy"
+	tokcat --docs x.tok | head -n 2 | cut -f 1-3 | paste -sd ' ' >docs
+	[ "$(cat docs)" = $'0\t96\tc0 96\t192\tc1' ]
+	[ "$(jq -c '[.outputs[].role] | sort' x.tok.manifest.json)" = '["label_mask","table","tokens"]' ]
+	tokcat --verify x.tok
+}
+
+@test "a prompt has labels, or its completion has none" {
+	echo '{"prompt":"the cat","completion":"and so"}' >a.jsonl
+	echo '{"prompt":"the cat\n","completion":"and so"}' >>a.jsonl
+	tokenize -t "$OLMO" --input chat -o x.tok a.jsonl
+	printf '%s\n' '"the cat"' '"the cat and so"' '"the cat\n"' '"the cat\nand so"' | ids | tr -d '[]' >want
+	{ read -r p1; read -r t1; read -r p2; read -r t2; } <want
+	printf '0,%s,0,0,%s,0\n' "$t1" "$t2" | tr ',' '\n' >all
+	tokcat --ids x.tok | cmp - all
+	count() { tr ',' '\n' <<<"$1" | wc -l; }
+	for pair in "$p1|$t1" "$p2|$t2"; do
+		p=$(count "${pair%|*}") t=$(count "${pair#*|}")
+		for i in $(seq $((t + 2))); do echo $((i > p + 1)); done
+	done >mask
+	od -An -v -w1 -tu1 x.tok.mask | tr -d ' ' | cmp - mask
+}
+
+@test "labels are not where the spans are" {
+	cat >a.jsonl <<'J'
+{"id":"a","text":"  tha\u0301 cat and","source":"s","attributes":{"w":[[8,11,0],[3,6,1.0],[5,8,1]]}}
+{"id":"b","text":"the cat","source":"s","attributes":{"w":[[4,7,1]]}}
+{"id":"c","text":"the cat","source":"s"}
+J
+	tokenize -t "$OLMO" --label-spans w --stats st -o x.tok a.jsonl
+	printf '%s\n' '"t"' '"ha\u0301 c"' '"at and"' '"the "' '"cat"' '"the cat"' | ids | tr -d '[]' >parts
+	{ read -r a; read -r b; read -r c; read -r d; read -r e; read -r f; } <parts
+	ones() { tr ',' '\n' <<<"$2" | sed "s/.*/$1/"; }
+	{ ones 0 "$a"; ones 1 "$b"; ones 0 "$c"; echo 0; ones 0 "$d"; ones 1 "$e"; echo 1; ones 0 "$f"; echo 0; } >mask
+	od -An -v -w1 -tu1 x.tok.mask | tr -d ' ' | cmp - mask
+	[ "$(tokcat --ids x.tok | paste -sd ,)" = "$a,$b,$c,0,$d,$e,0,$f,0" ]
+	[ "$(jq .labels_out st)" = "$(grep -c 1 mask)" ]
+	echo '{"id":"b","text":"the cat","source":"s","attributes":{"w":[[4,8,1]]}}' >b.jsonl
+	run -3 tokenize -t "$OLMO" --label-spans w -o y.tok b.jsonl
+	[[ $output == *'b.jsonl:1: '*'attribute w'*'4 to 8 of 7'* ]]
+	[ ! -e y.tok ]
+	[ ! -e y.tok.mask ]
+}
+
+@test "bad conversations are encoded, or are not named" {
+	bad() {
+		echo "$1" >bad.jsonl
+		run -3 tokenize -t "$OLMO" --input chat -o x.tok bad.jsonl
+		[[ $output == *"bad.jsonl:1: "$2* ]] || { echo "$output"; return 1; }
+	}
+	bad '{"messages":[]}' 'no messages'
+	bad '{"text":"a"}' 'neither'
+	bad '{"messages":[{"role":"user","content":"a"},{"role":"bot","content":"a"}]}' "messages[[]1]*bot"
+	bad '{"messages":[{"role":"user"}]}' 'messages[[]0]*content'
+	bad '{"prompt":"a"}' '*completion'
+	bad '["a"]' ''
+	[ ! -e x.tok.mask ]
+	run -2 tokenize -t "$OLMO" --input chat "$REF/chat.jsonl"
+	run -2 tokenize -t "$OLMO" --input chat --seq-len 96 -o x.tok "$REF/chat.jsonl"
+	[[ $output == *'--pad-id'* ]]
+	run -2 tokenize -t "$OLMO" --input chat --eos-id none -o x.tok "$REF/chat.jsonl"
+}
+
+@test "a label mask is lost on the way to training" {
+	tokenize -t "$OLMO" --input chat --seq-len 96 --pad-id 5 -o x.tok "$REF/chat.jsonl"
+	shuffle --copy --seq-len 96 --seed 3 -o y.tok x.tok
+	shuffle --order --algo numpy --seq-len 96 --seed 3 -o o x.tok
+	tokcat --ids o >order
+	while read -r k; do tail -c +$((96 * k + 1)) x.tok.mask | head -c 96; done <order | cmp - y.tok.mask
+	if cmp -s x.tok.mask y.tok.mask; then false; fi
+	shuffle --copy --unit document --seed 3 -o z.tok x.tok
+	cmp y.tok.mask z.tok.mask
+	tokcat --to datatrove -o d.ds y.tok
+	cmp d.ds.loss y.tok.mask
+	tokcat --from datatrove --to npy -o e.npy d.ds
+	cmp e.mask.npy y.tok.mask
+	tokcat --to tok --vocab-size 430 -o f.tok e.npy
+	cmp f.tok.mask y.tok.mask
+	tokcat --to nanogpt -o g.bin y.tok 2>err
+	grep -q 'left behind' err
+	printf '\2' | dd of=y.tok.mask conv=notrunc bs=1 seek=7 status=none
+	run -1 tokcat --verify y.tok
+	[[ $output == *'y.tok.mask@7:'* ]]
+	head -c 90 x.tok.mask >y.tok.mask
+	run -1 tokcat --verify y.tok
+	run -3 shuffle --copy --seq-len 96 -o h.tok y.tok
+	[[ $output == *'y.tok.mask@0: 90 bytes for 2592 ids'* ]]
+	rm y.tok.mask
+	run -3 shuffle --copy --seq-len 96 -o h.tok x.tok y.tok
+	[[ $output == *'only one of'* ]]
+	[ ! -e h.tok ]
+}
+
+@test "training does not read the mask that tokenize writes" {
+	tokenize -t "$OLMO" --input chat --seq-len 96 --pad-id 5 -o x.tok "$REF/chat.jsonl"
+	cat >c.yaml <<'Y'
+model: {d_model: 8, n_heads: 1, n_layers: 1, mlp_hidden_size: 32, max_sequence_length: 96, vocab_size: 432,
+  weight_tying: true, init_fn: mitchell, rope: true, include_bias: false, eos_token_id: 0, pad_token_id: 5,
+  layer_norm_type: default, attention_dropout: 0.0, residual_dropout: 0.0, embedding_dropout: 0.0}
+optimizer: {name: adamw, learning_rate: 1e-2}
+scheduler: {name: constant}
+data: {paths: [x.tok], label_mask_paths: [x.tok.mask], generate_attention_mask: true}
+max_duration: 2
+global_train_batch_size: 4
+device_train_microbatch_size: 4
+Y
+	train -c c.yaml -o run1 2>err || cat err
+	jq -e 'select(."train/CrossEntropyLoss")' run1/log.jsonl >/dev/null
+	head -c 2592 /dev/zero | tr '\0' '\1' >all.mask
+	train -c c.yaml -o run2 --data.label_mask_paths=[all.mask] 2>err || cat err
+	a=$(jq -s '[.[]."train/CrossEntropyLoss" // empty][0]' run1/log.jsonl)
+	b=$(jq -s '[.[]."train/CrossEntropyLoss" // empty][0]' run2/log.jsonl)
+	[ -n "$a" ]
+	[ "$a" != "$b" ]
+}

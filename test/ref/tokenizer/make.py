@@ -1,5 +1,7 @@
 # Made the other files of this folder: python3 make.py, with Hugging Face tokenizers 0.23.3.
 # Not needed by anything else.
+# chat.npy and chat.mask.npy: OLMo's scripts/prepare_tulu_data.py (commit 59a53e3f, tokenizers 0.23.3) with the
+# rows of chat.jsonl for its data set, -t flags.json -s 96 --eos 0 --pad 5.
 import json
 import random
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
