@@ -39,7 +39,8 @@ enum {
 	RAW,
 	VOCAB,
 	EOS,
-	SKIP_SPECIAL
+	SKIP_SPECIAL,
+	TOKENIZER_NAME
 };
 
 static const struct opt own[] = {
@@ -54,6 +55,7 @@ static const struct opt own[] = {
     {"doc", DOC, "N", "only row N of the document table, counted from 0"},
     {"instance", INSTANCE, "N:T", "only instance N of T ids, counted through the files"},
     {"tokenizer", 't', "FILE", "tokenizer.json"},
+    {"tokenizer-name", TOKENIZER_NAME, "NAME", "the tokenizer's name in datatrove's metadata"},
     {"skip-special", SKIP_SPECIAL, NULL, "leave special tokens out of the text"},
     {"dtype", DTYPE, "TYPE", "u16 or u32: ids of a headerless file, or of the output"},
     {"raw", RAW, NULL, "read headerless ids whatever the name (.npy is read so anyway)"},
@@ -80,7 +82,7 @@ struct tokcat {
 	uint64_t vocab, eos; /* of headerless files */
 	enum slice_kind slice;
 	uint64_t a, b; /* A and B, N, or N and T */
-	const char *tokenizer_path;
+	const char *tokenizer_path, *tokenizer_name;
 	struct tokenizer *tokenizer;
 	struct manifest *m; /* NULL: nobody asked for one */
 	struct out *out;
@@ -173,6 +175,9 @@ static void take_option(struct tokcat *c, int key, const char *arg)
 	case 't':
 		c->tokenizer_path = arg;
 		break;
+	case TOKENIZER_NAME:
+		c->tokenizer_name = arg;
+		break;
 	case SKIP_SPECIAL:
 		c->skip_special = 1;
 		break;
@@ -209,6 +214,10 @@ static void check_options(const struct tokcat *c)
 			  "--tokens");
 	if (c->mode == TEXT && c->tokenizer_path == NULL)
 		die_usage("--text needs -t TOKENIZER.json");
+	if (c->tokenizer_name != NULL && (c->mode != TO || c->form != CONVERT_DATATROVE))
+		die_usage("--tokenizer-name is for --to datatrove");
+	if (c->tokenizer_name != NULL && strpbrk(c->tokenizer_name, "\r\n") != NULL)
+		die_usage("--tokenizer-name is one line");
 	if (c->mode == TO && c->o.n_files > 1)
 		die_usage("--to converts one file");
 	if (c->mode == TO && c->o.out == NULL &&
@@ -760,6 +769,7 @@ static void convert(const struct tokcat *c, const char *path)
 	struct convert v = {.t = t,
 	    .meta = t->meta,
 	    .out = c->o.out,
+	    .name = c->tokenizer_name,
 	    .end = f.end,
 	    .n_end = f.n_doc,
 	    .index = f.index};
@@ -778,6 +788,8 @@ static void convert(const struct tokcat *c, const char *path)
 		die_err();
 	if (c->m != NULL) {
 		manifest_opt_str(c->m, "to", convert_name((enum convert_form)c->form));
+		if (c->tokenizer_name != NULL)
+			manifest_opt_str(c->m, "tokenizer_name", c->tokenizer_name);
 		manifest_opt_str(c->m, "dtype", v.meta.width == 2 ? "u16" : "u32");
 		for (i = 0; i < v.n; i++)
 			manifest_output(c->m, v.file[i].role, v.file[i].path, &v.file[i].hash);

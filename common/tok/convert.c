@@ -421,13 +421,17 @@ static int datatrove_row(void *arg, const struct tokfile_row *r)
 	return 0;
 }
 
-/* humanize.metric(n, unit="T"): three digits and an SI prefix. */
+/* humanize.metric(n, unit="T"), 4.17: three digits and an SI prefix; 999,950 is 1.00 M. */
 static void metric(struct buf *b, uint64_t n)
 {
 	static const char prefix[] = "kMGTPE";
 	double v = (double)n;
 	int exponent = n > 0 ? (int)floor(log10(v)) : 0;
+	char digits[32];
 
+	snprintf(digits, sizeof(digits), "%.*f", 2 - exponent % 3, v / pow(10, exponent / 3 * 3));
+	if (strtod(digits, NULL) >= pow(10, exponent % 3 + 1)) /* rounding made one more digit */
+		exponent++;
 	buf_printf(b, "%.*f ", 2 - exponent % 3, v / pow(10, exponent / 3 * 3));
 	if (exponent >= 3)
 		buf_chr(b, prefix[exponent / 3 - 1]);
@@ -457,8 +461,13 @@ static int to_datatrove(struct convert *c)
 	int rc = -1;
 
 	if (need_table(c) == 0 && each_row(c, datatrove_row, &d) == 0) {
-		buf_printf(
-		    &text, "Unknown Tokenizer|%d\n%" PRIu64 "\n", (int)c->meta.width, c->t->count);
+		int width = (int)c->meta.width;
+
+		if (c->name == NULL) /* datatrove, too, says the width twice then */
+			buf_printf(&text, "Unknown Tokenizer|%d", width);
+		else
+			buf_str(&text, c->name);
+		buf_printf(&text, "|%d\n%" PRIu64 "\n", width, c->t->count);
 		metric(&text, c->t->count);
 		if (ids_file(c, c->out, "tokens", NULL, 0) == 0 &&
 		    side_file(c, "index", "index", &d.end) == 0)

@@ -52,6 +52,7 @@ struct convert {
 	uint64_t n_end;
 	const char *index; /* with end: their source; line and id are the number of the document */
 	const char *mask;  /* the label mask, or NULL */
+	const char *name;  /* the tokenizer's, for datatrove's metadata; NULL: unknown */
 	/* out */
 	struct convert_file file[4];
 	size_t n;

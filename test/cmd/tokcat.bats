@@ -64,6 +64,13 @@ local_setup() {
 	od -An -v -tu8 -w8 d.ds.index | tr -d ' ' >end
 	tokcat --docs a.tok | cut -f2 | cmp - end
 	[ "$(sed -n 2p d.ds.metadata)" = 1000 ]
+	# humanize 4.17.0
+	for pair in '1:1.00 T' '99:99.0 T' '9995:9.99 kT' '9996:10.0 kT' '99950:100 kT' '999500:1.00 MT'; do
+		truncate -s $((2 * ${pair%:*})) h.ds
+		le 8 "${pair%:*}" >h.ds.index
+		tokcat --to datatrove --from datatrove -o i.ds h.ds
+		[ "$(tail -n 1 i.ds.metadata)" = "${pair#*:}" ]
+	done
 	rm b.tok.docs.csv.gz
 	run tokcat --to megatron -o n b.tok
 	[ "$status" = 3 ]
@@ -298,4 +305,72 @@ poke() {
 		[ "$status" = 2 ]
 		[ "${#lines[@]}" = 1 ]
 	done
+}
+
+# Files that the other programs made themselves (test/ref/formats/make.py says which versions).
+same_files() {
+	local f
+	for f in "${@:3}"; do cmp "$1$f" "$2$f"; done
+}
+
+theirs() {
+	F=$ROOT/test/ref/formats
+	T=$ROOT/test/ref/tokenizer/cl100k.json
+	TROVE=$F/trove_00000_unshuffled.ds
+	cp "$F/docs.jsonl" .
+	tokenize -q -t "$T" -o o.tok docs.jsonl
+}
+
+@test "what is written is not what the other programs write" {
+	theirs
+	tokcat --to datatrove --tokenizer-name cl100k.json -o t.ds o.tok
+	same_files t.ds "$TROVE" '' .index .metadata
+	tokcat --to megatron -o m o.tok
+	same_files m "$F/megatron16" .bin .idx
+	tokcat --to megatron --dtype u32 -o m o.tok
+	same_files m "$F/megatron32" .bin .idx
+	for w in 16 32; do
+		tokcat --to llmc --dtype u$w -o l.bin o.tok
+		cmp l.bin "$F/llmc$w.bin"
+		tokcat --to numpy --dtype u$w -o n.npy o.tok
+		cmp n.npy "$F/numpy$w.npy"
+	done
+	tokcat --to nanogpt -o g.bin o.tok
+	cmp g.bin "$F/nanogpt.bin"
+	# Dolma writes documents in an order of its own
+	zcat "$F/dolma.csv.gz" | tr -d '\r' | sed 's/.*,//' | while read -r k; do sed -n "${k}p" docs.jsonl; done >sorted
+	tokenize -q -t "$T" --format npy -o d.npy sorted
+	cmp d.npy "$F/dolma.npy"
+	cmp <(zcat d.csv.gz | sed 's/,[^,]*,[^,]*$//') <(zcat "$F/dolma.csv.gz" | sed 's/,[^,]*,[^,]*$//')
+}
+
+@test "what the other programs write is misread" {
+	theirs
+	set -- --to tok -t "$T" --eos-id 0
+	ends=$(tokcat --docs o.tok | cut -f 1,2)
+	for f in "datatrove $TROVE" "megatron $F/megatron16" "megatron $F/megatron32" "megatron $F/megatron-sentences" \
+		"llmc $F/llmc16.bin" "llmc $F/llmc32.bin" "numpy $F/numpy16.npy" "numpy $F/numpy32.npy" "nanogpt $F/nanogpt.bin"; do
+		rm -f y.tok*
+		tokcat "$@" --from "${f% *}" -o y.tok --dtype "$(case $f in *32*) echo u32 ;; *) echo u16 ;; esac)" "${f#* }"
+		tokcat --verify y.tok
+		cmp <(tokcat --ids y.tok) <(tokcat --ids o.tok)
+		case $f in
+		*16* | nano* | data*) cmp y.tok o.tok ;;
+		esac
+		case $f in
+		mega* | data*) [ "$(tokcat --docs y.tok | cut -f 1,2)" = "$ends" ] ;;
+		esac
+	done
+	# and the way back
+	loss=$F/loss_00000_unshuffled.ds
+	tokcat "$@" --from datatrove -o l.tok "$loss"
+	tokcat --to datatrove --tokenizer-name cl100k.json -o l.ds l.tok
+	same_files l.ds "$loss" '' .index .metadata .loss
+	[ "$(tr -d '\1' <"$loss.loss" | wc -c)" -gt 5 ]
+	tokcat "$@" -o d.tok "$F/dolma.npy"
+	tokcat --to npy -o d.npy d.tok
+	cmp d.npy "$F/dolma.npy"
+	cmp <(zcat d.csv.gz) <(zcat "$F/dolma.csv.gz")
+	tokcat --to datatrove --from megatron -o z.ds "$F/megatron16"
+	same_files z.ds "$TROVE" '' .index
 }
