@@ -64,7 +64,7 @@ static const struct opt own[] = {
     {"cut-added", CUT_ADDED, NULL, "train: leave added tokens in the text out of the counts"},
     {"alphabet", ALPHABET, "WHICH", "train: start from all bytes, or those seen [all]"},
     {"normalizer", NORMALIZER, "WHICH", "train: nfc or none [nfc]"},
-    {"split", SPLIT, "WHICH", "train: the regex gpt2, cl100k or qwen2, or whole [gpt2]"},
+    {"split", SPLIT, "WHICH", "train: the regex gpt2, cl100k, qwen2 or o200k, or whole [gpt2]"},
     {0},
 };
 
@@ -847,7 +847,7 @@ static int train_option(struct job *j, int key, const char *arg)
 {
 	static const char *const alphabets[] = {"seen", "all", NULL};
 	static const char *const normalizers[] = {"none", "nfc", NULL};
-	static const char *const splits[] = {"gpt2", "cl100k", "qwen2", "whole", NULL};
+	static const char *const splits[] = {"gpt2", "cl100k", "qwen2", "o200k", "whole", NULL};
 
 	switch (key) {
 	case VOCAB_SIZE:

@@ -5,6 +5,8 @@
 #	classes-unicode16.txt  FIRST LAST CLASS   hexadecimal code points, both inclusive, and L
 #	classes-unicode14.txt                     (\p{L}), N (\p{N}) or S (\s) of Oniguruma 6.5 (16.0)
 #	                                          and 6.4 (14.0); what is absent is "other"
+#	case-unicode16.txt     FIRST LAST K       U (\p{Lu}, \p{Lt}), l (\p{Ll}), W (\p{Lm}, \p{Lo}) or
+#	case-unicode14.txt                        M (\p{M}) of the same two
 #	word-unicode16.txt     FIRST LAST W       \w of Rust's regex crate (16.0)
 #	nfc-unicode9.txt       ccc CP N           canonical combining class, where it is not 0
 #	                       decomp CP CP ..    one step of canonical decomposition
@@ -12,7 +14,7 @@
 #	                                          (Unicode 9.0; Hangul is not listed)
 #
 # The files hold facts of the Unicode Character Database.  The classes are made by running each code
-# point through Hugging Face's programs (its ByteLevel pre-tokenizer; an added token with single_word
+# point through Hugging Face's programs (its ByteLevel pre-tokenizer, Split for case; an added token with single_word
 # behind it), the decompositions by cutting UnicodeData.txt to DerivedAge <= 9.0.
 set -eu
 dir=$1
@@ -28,7 +30,8 @@ hex='function hex(s,   i, v) {
 
 # Two-stage table of property bytes (tokchar.h) for code points below 40000.
 cat "$dir/classes-unicode16.txt" "$dir/word-unicode16.txt" | awk -v old="$dir/classes-unicode14.txt" \
-	-v nfc="$dir/nfc-unicode9.txt" "$hex"'
+	-v nfc="$dir/nfc-unicode9.txt" -v case16="$dir/case-unicode16.txt" \
+	-v case14="$dir/case-unicode14.txt" "$hex"'
 function decomposed(c) { # first code point of the full decomposition
 	while (c in first)
 		c = first[c]
@@ -40,6 +43,21 @@ BEGIN {
 		split(line, f, " ")
 		for (c = hex(f[1]); c <= hex(f[2]); c++)
 			was[c] = f[3]
+	}
+	bits["U"] = 32; bits["l"] = 64; bits["W"] = bits["M"] = 96
+	while ((getline line < case16) > 0) {
+		split(line, f, " ")
+		for (c = hex(f[1]); c <= hex(f[2]) && c < top; c++)
+			letter[c] = f[3]
+	}
+	while ((getline line < case14) > 0) {
+		split(line, f, " ")
+		for (c = hex(f[1]); c <= hex(f[2]) && c < top; c++) {
+			if (letter[c] != f[3]) {
+				print "a case has changed between the versions" > "/dev/stderr"; exit 1
+			}
+			old_mark[c] = f[3] == "M"
+		}
 	}
 	while ((getline line < nfc) > 0) {
 		split(line, f, " ")
@@ -85,6 +103,8 @@ END {
 			if ((c in class) && (c in was) && class[c] != was[c]) {
 				print "a class has changed between the versions" > "/dev/stderr"; exit 1
 			}
+			if ((c in letter) && letter[c] == "M" && !old_mark[c]) v += 4
+			if (c in letter) v += bits[letter[c]]
 			if (c in word) v += 8
 			if (c in unsafe) v += 16
 			s = s v (i % 32 == 31 ? ",\n\t" : ",")

@@ -16,6 +16,12 @@ static const struct {
 	"| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"},
     [PRETOK_QWEN2] = {"qwen2", "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}"
 			       "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"},
+    [PRETOK_O200K] = {"o200k",
+	"[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*"
+	"[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+	"|[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+"
+	"[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+	"|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"},
     [PRETOK_WHOLE] = {"whole", NULL},
 };
 enum { N_KINDS = sizeof(kinds) / sizeof(kinds[0]) };
@@ -192,24 +198,50 @@ static inline size_t gpt2_end(const struct cut *c, size_t i)
 	return k == TOKCHAR_L ? letters_end(c, j + n) : run_end(c, j + n, k);
 }
 
+/* Numbers of up to max_digits, of which the first ends at j. */
+static inline size_t digits_end(const struct cut *c, size_t j, int max_digits)
+{
+	size_t n;
+	int digits;
+
+	for (digits = 1; digits < max_digits && j < c->len; digits++, j += n)
+		if (class_at(c, j, &n) != TOKCHAR_N)
+			break;
+	return j;
+}
+
+/* What is neither word nor number from i, where the character at i ends at j: " ?[^\s\p{L}\p{N}]+", with
+ * line ends (and slashes) behind it, when k is TOKCHAR_O, else white space. */
+static inline size_t other_end(const struct cut *c, size_t i, size_t j, unsigned k, int slash)
+{
+	size_t e = run_end(c, j, k);
+
+	if (k == TOKCHAR_O) {
+		while (e < c->len &&
+		       (c->s[e] == '\r' || c->s[e] == '\n' || (slash && c->s[e] == '/')))
+			e++;
+		return e;
+	}
+	/* \s*[\r\n]+ reaches the last line end of the run. */
+	for (j = e; j > i; j--)
+		if (c->s[j - 1] == '\r' || c->s[j - 1] == '\n')
+			return j;
+	return space_end(c, i);
+}
+
 /* One step of the cl100k family: numbers are cut after max_digits. */
 static inline size_t cl100k_end(const struct cut *c, size_t i, int max_digits)
 {
-	size_t n, m, j, e;
+	size_t n, m, j;
 	unsigned k, next;
-	int digits;
 
 	if (c->s[i] == '\'' && (n = contraction_fold(c, i)))
 		return i + n;
 	k = class_at(c, i, &n);
 	if (k == TOKCHAR_L)
 		return letters_end(c, i + n);
-	if (k == TOKCHAR_N) {
-		for (j = i + n, digits = 1; digits < max_digits && j < c->len; digits++, j += n)
-			if (class_at(c, j, &n) != TOKCHAR_N)
-				break;
-		return j;
-	}
+	if (k == TOKCHAR_N)
+		return digits_end(c, i + n, max_digits);
 	/* One character that is no line end may lead letters; a space may lead the rest. */
 	j = i + n;
 	if (c->s[i] != '\r' && c->s[i] != '\n' && j < c->len) {
@@ -219,18 +251,72 @@ static inline size_t cl100k_end(const struct cut *c, size_t i, int max_digits)
 		if (c->s[i] == ' ' && next == TOKCHAR_O)
 			k = TOKCHAR_O;
 	}
-	if (k == TOKCHAR_O) {
-		e = run_end(c, j, TOKCHAR_O);
-		while (e < c->len && (c->s[e] == '\r' || c->s[e] == '\n'))
-			e++;
-		return e;
+	return other_end(c, i, j, k, 0);
+}
+
+/* TOKCHAR_UPPER, TOKCHAR_LOWER, both or none of the code point at i < len, and its bytes. */
+static inline unsigned case_at(const struct cut *c, size_t i, size_t *n)
+{
+	unsigned char b = (unsigned char)c->s[i];
+	unsigned k;
+	int len;
+
+	if (b < 0x80) {
+		*n = 1;
+		return ascii[b] != TOKCHAR_L ? 0 : b & 0x20 ? TOKCHAR_LOWER : TOKCHAR_UPPER;
 	}
-	/* \s*[\r\n]+ reaches the last line end of the run. */
-	e = run_end(c, j, TOKCHAR_S);
-	for (j = e; j > i; j--)
-		if (c->s[j - 1] == '\r' || c->s[j - 1] == '\n')
-			return j;
-	return space_end(c, i);
+	k = tokchar(utf8_next(c->s + i, &len));
+	*n = (size_t)len;
+	return k & c->hide ? 0 : k & (TOKCHAR_UPPER | TOKCHAR_LOWER);
+}
+
+/* End of A*B+ at i (pretok.h), or i when there is none; then *upper is the end of A*.  A* gives
+ * characters back until the one behind it is a B, too. */
+static inline size_t word_end(const struct cut *c, size_t i, size_t *upper)
+{
+	size_t n, j, both = i;
+	unsigned k = 0;
+
+	for (j = i; j < c->len && (k = case_at(c, j, &n)) & TOKCHAR_UPPER; j += n)
+		if (k & TOKCHAR_LOWER)
+			both = j + n;
+	*upper = j;
+	if (j == c->len || k != TOKCHAR_LOWER)
+		return both;
+	do
+		j += n;
+	while (j < c->len && case_at(c, j, &n) & TOKCHAR_LOWER);
+	return j;
+}
+
+/* The same with a contraction behind it. */
+static inline size_t with_contraction(const struct cut *c, size_t e)
+{
+	return e < c->len && c->s[e] == '\'' ? e + contraction_fold(c, e) : e;
+}
+
+static inline size_t o200k_end(const struct cut *c, size_t i)
+{
+	size_t n, m, e, upper, j;
+	unsigned k = class_at(c, i, &n);
+
+	if (k == TOKCHAR_N)
+		return digits_end(c, i + n, 3);
+	if (k == TOKCHAR_L) {
+		e = word_end(c, i, &upper);
+		return with_contraction(c, e > i ? e : upper);
+	}
+	j = i + n;
+	if (c->s[i] != '\r' && c->s[i] != '\n') { /* it may lead a word */
+		e = word_end(c, j, &upper);
+		if (e == j && case_at(c, i, &m) != 0)
+			return with_contraction(c, j); /* a mark is a word */
+		if (e > j || upper > j)
+			return with_contraction(c, e > j ? e : upper);
+		if (c->s[i] == ' ' && j < c->len && class_at(c, j, &m) == TOKCHAR_O)
+			k = TOKCHAR_O;
+	}
+	return other_end(c, i, j, k, 1);
 }
 
 size_t pretok_split(
@@ -251,6 +337,10 @@ size_t pretok_split(
 	case PRETOK_QWEN2:
 		for (; i < len && n < cap; n++)
 			ends[n] = (uint32_t)(i = cl100k_end(&c, i, 1));
+		break;
+	case PRETOK_O200K:
+		for (; i < len && n < cap; n++)
+			ends[n] = (uint32_t)(i = o200k_end(&c, i));
 		break;
 	case PRETOK_WHOLE:
 		if (i < len)

@@ -13,6 +13,9 @@
  *	PRETOK_CL100K	(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}|
  *			 ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+	(Llama 3, dolma2)
  *	PRETOK_QWEN2	the same with \p{N} in place of \p{N}{1,3}
+ *	PRETOK_O200K	words by case, and \p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+
+ *			With A = [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}], B = [\p{Ll}\p{Lm}\p{Lo}\p{M}], C the
+ *			contractions of CL100K and P = [^\r\n\p{L}\p{N}] words are P?A*B+C?|P?A+B*C?
  *	PRETOK_WHOLE	no regex: a piece is one pretoken
  *
  * In (?i:…) the long s U+017F equals s, as in Oniguruma (simple case folding).
@@ -23,7 +26,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum pretok_kind { PRETOK_GPT2, PRETOK_CL100K, PRETOK_QWEN2, PRETOK_WHOLE };
+enum pretok_kind { PRETOK_GPT2, PRETOK_CL100K, PRETOK_QWEN2, PRETOK_O200K, PRETOK_WHOLE };
 
 struct pretok {
 	enum pretok_kind kind;
@@ -34,7 +37,7 @@ struct pretok {
 int pretok_find(const char *regex, enum pretok_kind *kind);
 /* Its text; NULL for PRETOK_WHOLE. */
 const char *pretok_regex(enum pretok_kind kind);
-/* gpt2, cl100k, qwen2, whole; and back (0, or -1 without a message). */
+/* gpt2, cl100k, qwen2, o200k, whole; and back (0, or -1 without a message). */
 const char *pretok_name(enum pretok_kind kind);
 int pretok_by_name(const char *name, enum pretok_kind *kind);
 

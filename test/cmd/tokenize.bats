@@ -30,6 +30,14 @@ ids() { tokenize -t "$OLMO" --input strings "$@"; }
 	cmp got "$REF/qwen2.ids.jsonl"
 }
 
+@test "ids differ from Hugging Face: the regex of o200k" {
+	tokenize -t "$REF/o200k.json" --input strings "$REF/o200k.cases.jsonl" >got
+	cmp got "$REF/o200k.ids.jsonl"
+	[ "$(tokenize --train --split o200k --normalizer none --vocab-size 420 --input text -o - "$REF/corpus.txt" \
+		--special '<|endoftext|>' | jq -r '.pre_tokenizer.pretokenizers[0].pattern.Regex')" = \
+		"$(jq -r '.pre_tokenizer.pretokenizers[0].pattern.Regex' "$REF/o200k.json")" ]
+}
+
 @test "ids depend on the number of threads" {
 	for i in 1 2 3 4 5 6 7 8 9 10; do cat "$REF/cases.jsonl" "$REF/cases.jsonl"; done >many
 	ids -j1 many >one

@@ -22,7 +22,8 @@
 #include "tok/tokfile.h"
 
 static const char *const files[] = {"test/ref/tokenizer/flags.json",
-    "test/ref/tokenizer/cl100k.json", "test/ref/tokenizer/qwen2.json"};
+    "test/ref/tokenizer/cl100k.json", "test/ref/tokenizer/qwen2.json",
+    "test/ref/tokenizer/o200k.json"};
 enum { N_FILES = sizeof(files) / sizeof(files[0]) };
 
 static struct pcg64 rng;

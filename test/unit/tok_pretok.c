@@ -16,13 +16,17 @@
 struct letter {
 	uint32_t cp;
 	char k; /* L, N, S or O */
+	char c; /* of letters and marks: U (Lu, Lt), l (Ll), W (Lm, Lo), M */
 };
 static const struct letter letters[] = {{' ', 'S'}, {' ', 'S'}, {' ', 'S'}, {'\n', 'S'},
-    {'\r', 'S'}, {'\t', 'S'}, {0xa0, 'S'}, {0x85, 'S'}, {0x3000, 'S'}, {'a', 'L'}, {'Z', 'L'},
-    {'s', 'L'}, {'T', 'L'}, {'r', 'L'}, {'e', 'L'}, {'V', 'L'}, {'E', 'L'}, {'l', 'L'}, {'L', 'L'},
-    {'d', 'L'}, {'m', 'L'}, {0x17f, 'L'}, {0xe9, 'L'}, {0x6f22, 'L'}, {0x1d400, 'L'}, {'1', 'N'},
-    {'2', 'N'}, {0xbd, 'N'}, {0x2168, 'N'}, {0x663, 'N'}, {'\'', 'O'}, {'\'', 'O'}, {'!', 'O'},
-    {'_', 'O'}, {0x301, 'O'}, {0x200b, 'O'}, {0x1c, 'O'}, {0, 'O'}, {0x1f600, 'O'}, {0x378, 'O'}};
+    {'\r', 'S'}, {'\t', 'S'}, {0xa0, 'S'}, {0x85, 'S'}, {0x3000, 'S'}, {'a', 'L', 'l'},
+    {'Z', 'L', 'U'}, {'s', 'L', 'l'}, {'T', 'L', 'U'}, {'r', 'L', 'l'}, {'e', 'L', 'l'},
+    {'V', 'L', 'U'}, {'E', 'L', 'U'}, {'l', 'L', 'l'}, {'L', 'L', 'U'}, {'d', 'L', 'l'},
+    {'m', 'L', 'l'}, {0x17f, 'L', 'l'}, {0xe9, 'L', 'l'}, {0x6f22, 'L', 'W'}, {0x1d400, 'L', 'U'},
+    {0x1c5, 'L', 'U'}, {0x2b0, 'L', 'W'}, {0x903, 'O', 'M'}, {'1', 'N'}, {'2', 'N'}, {0xbd, 'N'},
+    {0x2168, 'N'}, {0x663, 'N'}, {'\'', 'O'}, {'\'', 'O'}, {'!', 'O'}, {'_', 'O'},
+    {0x301, 'O', 'M'}, {'/', 'O'}, {0x200b, 'O'}, {0x1c, 'O'}, {0, 'O'}, {0x1f600, 'O'},
+    {0x378, 'O'}};
 enum { N_LETTERS = sizeof(letters) / sizeof(letters[0]), MAX = 24 };
 
 static struct letter text[MAX + 1];
@@ -129,6 +133,50 @@ static size_t cl100k(size_t i, size_t digits)
 	return space(i);
 }
 
+static int in(size_t i, const char *set)
+{
+	return i < n && text[i].c && strchr(set, text[i].c);
+}
+
+/* P?A{min_a,}B{min_b,}C? with every way back. */
+static size_t word(size_t i, size_t min_a, size_t min_b)
+{
+	size_t start, a, b;
+	int lead = !line_end(i) && text[i].k != 'L' && text[i].k != 'N';
+
+	for (; lead >= 0; lead--) {
+		start = i + (size_t)lead;
+		for (a = start; in(a, "UWM"); a++)
+			;
+		for (;; a--) {
+			for (b = a; in(b, "lWM"); b++)
+				;
+			if (a >= start + min_a && b >= a + min_b)
+				return contraction(b, 1);
+			if (a == start)
+				break;
+		}
+	}
+	return i;
+}
+
+static size_t o200k(size_t i)
+{
+	size_t e = word(i, 0, 1), k;
+
+	if (e > i || (e = word(i, 1, 0)) > i)
+		return e;
+	for (k = i + (at(i) == ' ');; k = i) {
+		if ((e = run(k, 'O')) > k) {
+			while (line_end(e) || at(e) == '/')
+				e++;
+			return e;
+		}
+		if (k == i)
+			return cl100k(i, 3); /* the rest is the same */
+	}
+}
+
 static size_t expected(enum pretok_kind kind, size_t i)
 {
 	switch (kind) {
@@ -138,6 +186,8 @@ static size_t expected(enum pretok_kind kind, size_t i)
 		return cl100k(i, 3);
 	case PRETOK_QWEN2:
 		return cl100k(i, 1);
+	case PRETOK_O200K:
+		return o200k(i);
 	default:
 		return n;
 	}

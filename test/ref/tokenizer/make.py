@@ -9,6 +9,9 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 CL = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
       r"|\s*[\r\n]+|\s+(?!\S)|\s+")
 QWEN = CL.replace("{1,3}", "")
+A, B, C = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]", "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+O200K = (r"[^\r\n\p{L}\p{N}]?" + A + "*" + B + "+" + C + r"|[^\r\n\p{L}\p{N}]?" + A + "+" + B + "*" + C +
+         r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
 ALL = sorted(pre_tokenizers.ByteLevel.alphabet())
 
 
@@ -73,6 +76,23 @@ for name, t in made.items():
 with open("flags.text.jsonl", "w") as f:
     t = made["flags"]
     f.writelines(json.dumps(t.decode(t.encode(s).ids, skip_special_tokens=True), ensure_ascii=False) + "\n" for s in cases)
+
+# Words by case: capitals, titles, letters without case, marks, slashes behind punctuation.
+def words():
+    r = random.Random(2)
+    bits = ["a", "b", "the", "X", "HTTP", "\u01c5", "\u02b0", "\u00aa", "\u6f22", "\u05d0", "\u0301", "\u0903", "\U000e0100",
+            "\u00e9", "\u00c9", "\U0001e922", "\U0001e900", "\u1c89", "\u1c8a", "'s", "'S", "'ll", "'\u017f", "'", "/", "//", "\n", "\r\n",
+            " ", "  ", "\t", "!", "-", "1", "2345", "\u00bd", "\u0897", "<|endoftext|>"]
+    return ["".join(r.choice(bits) for _ in range(r.randrange(1, 9))) for _ in range(500)]
+
+
+t = train(tokenizer(O200K, False, ignore_merges=True), vocab_size=420, initial_alphabet=ALL, special_tokens=["<|endoftext|>"])
+t.save("o200k.json", pretty=False)
+with open("o200k.cases.jsonl", "w") as f:
+    f.writelines(json.dumps(s) + "\n" for s in cases[::5] + words())
+with open("o200k.ids.jsonl", "w") as f:
+    f.writelines(json.dumps(t.encode(s, add_special_tokens=False).ids, separators=(",", ":")) + "\n"
+                 for s in map(json.loads, open("o200k.cases.jsonl")))
 
 train(tokenizer(None, False), vocab_size=500).save("train-seen.json", pretty=False)
 # Special tokens that are what merges make, too: ids are used again, and merges repeat.
