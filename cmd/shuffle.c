@@ -713,14 +713,34 @@ struct tsv {
 	struct out *out;
 	struct buf line, text;
 	struct tokenizer *tokenizer; /* NULL: no text */
+	const struct shuffle *s;
 };
+
+/* Text of ids by another tokenizer would be another text. */
+static int check_tokenizer(const struct shuffle *s, const struct tsv *v, const struct tokfile *f)
+{
+	struct h128 unknown = {0, 0}, mine = tokenizer_identity(v->tokenizer);
+	char a[33], b[33];
+
+	if (s->o.force || h128_eq(f->meta.tokenizer, unknown) || h128_eq(f->meta.tokenizer, mine))
+		return 0;
+	h128_hex(f->meta.tokenizer, a);
+	h128_hex(mine, b);
+	err_set(
+	    "%s@48: made with the tokenizer %s, not %s (-f reads it all the same)", f->path, a, b);
+	return -1;
+}
 
 static int put_text(struct tsv *v, const struct trace_hit *h)
 {
 	size_t n = (size_t)(h->end - h->start);
 	uint32_t *ids = xreallocarray(NULL, n ? n : 1, sizeof(*ids));
-	int rc;
+	int rc = check_tokenizer(v->s, v, h->file);
 
+	if (rc < 0) {
+		free(ids);
+		return -1;
+	}
 	tokfile_read(h->file, h->start, n, ids);
 	v->text.len = 0;
 	rc = tokenizer_decode(v->tokenizer, ids, n, 0, &v->text);
@@ -779,7 +799,7 @@ static struct tokenizer *load_tokenizer(const struct shuffle *s, const struct tr
 
 static int trace(struct shuffle *s)
 {
-	struct tsv v = {0};
+	struct tsv v = {.s = s};
 	struct trace *t;
 	uint64_t step = 0, found = 1;
 	int64_t rank = -1;

@@ -286,11 +286,29 @@ static void note_input(const struct tokcat *c, const struct tokfile *t, const ch
 	manifest_input(c->m, "tokens", path, &h);
 }
 
+/* With a tokenizer at hand, a file that was made with another one is not what it is taken for. */
+static int check_tokenizer(const struct tokcat *c, const struct tokfile *t)
+{
+	struct h128 unknown = {0, 0}, mine;
+	char a[33], b[33];
+
+	if (c->tokenizer == NULL || c->o.force || h128_eq(t->meta.tokenizer, unknown))
+		return 0;
+	mine = tokenizer_identity(c->tokenizer);
+	if (h128_eq(t->meta.tokenizer, mine))
+		return 0;
+	h128_hex(t->meta.tokenizer, a);
+	h128_hex(mine, b);
+	err_set("%s@48: made with the tokenizer %s, '%s' is %s (-f reads it all the same)",
+	    t->path, a, c->tokenizer_path, b);
+	return -1;
+}
+
 static struct tokfile *open_or_die(const struct tokcat *c, const char *path)
 {
 	struct tokfile *t = open_file(c, path);
 
-	if (t == NULL)
+	if (t == NULL || check_tokenizer(c, t) < 0)
 		die_err();
 	note_input(c, t, path);
 	stats_add("files", 1);
@@ -319,26 +337,12 @@ static void show_ids(struct tokcat *c, const struct tokfile *t, uint64_t at, uin
 	}
 }
 
-static void check_tokenizer(const struct tokcat *c, const struct tokfile *t)
-{
-	struct h128 unknown = {0, 0}, mine = tokenizer_identity(c->tokenizer);
-	char a[33], b[33];
-
-	if (c->o.force || h128_eq(t->meta.tokenizer, unknown) || h128_eq(t->meta.tokenizer, mine))
-		return;
-	h128_hex(t->meta.tokenizer, a);
-	h128_hex(mine, b);
-	die(EXIT_IO, "%s@48: made with the tokenizer %s, '%s' is %s (-f reads it all the same)",
-	    t->path, a, c->tokenizer_path, b);
-}
-
 /* Pieces are decoded to bytes; a character cut in two waits for its rest. */
 static void show_text(struct tokcat *c, const struct tokfile *t, uint64_t at, uint64_t n)
 {
 	uint32_t *ids = xreallocarray(NULL, PIECE, sizeof(*ids));
 	struct buf bytes = {0};
 
-	check_tokenizer(c, t);
 	while (n > 0) {
 		size_t k = n < PIECE ? (size_t)n : PIECE, used;
 
@@ -457,8 +461,11 @@ static void show_instance(struct tokcat *c, char **path, size_t n)
 
 	if (l == NULL)
 		die_err();
-	for (file = 0; file < n; file++)
+	for (file = 0; file < n; file++) {
+		if (check_tokenizer(c, l->file[file]) < 0)
+			die_err();
 		note_input(c, l->file[file], path[file]);
+	}
 	uint64_t n_inst = l->n_inst;
 	if (c->a >= n_inst) {
 		tokfile_list_close(l);
@@ -652,7 +659,7 @@ static int verify_tokens(const struct tokcat *c, const char *path)
 
 	if (t == NULL)
 		return -1;
-	rc = tokfile_verify(t);
+	rc = check_tokenizer(c, t) < 0 ? -1 : tokfile_verify(t);
 	if (rc == 0 && strcmp(path, "-") != 0 && tokfile_docs_exist(path)) {
 		rc = doctable_load(&d, path, t->count);
 		if (rc == 0)

@@ -309,3 +309,26 @@ local_setup() {
 	[ "$status" = 3 ]
 	[[ $output == *feistel* ]]
 }
+
+@test "the text of a step is read with another tokenizer" {
+	docs 20 >d.jsonl
+	tokenize --train --vocab-size 300 --special '<|endoftext|>' -o tok.json d.jsonl
+	tokenize -q --train --vocab-size 310 --special '<|endoftext|>' -o other.json d.jsonl
+	tokenize -t tok.json -o d.tok d.jsonl
+	cat >c.yaml <<-Y
+		model: {d_model: 16, n_heads: 2, n_layers: 1, mlp_hidden_size: 64, max_sequence_length: 32,
+		  weight_tying: true, init_fn: mitchell, rope: true, include_bias: false, layer_norm_type: default}
+		tokenizer: {identifier: tok.json}
+		optimizer: {name: adamw, learning_rate: 1e-2}
+		scheduler: {name: constant}
+		data: {paths: [d.tok]}
+		max_duration: 4
+		global_train_batch_size: 2
+		device_train_microbatch_size: 2
+	Y
+	shuffle --which 1 --run c.yaml --text | cut -f 6 | grep -q the
+	run shuffle --which 1 --run c.yaml --text -t other.json
+	[ "$status" = 3 ]
+	[[ $output == *d.tok@48:* ]]
+	shuffle -f --which 1 --run c.yaml --text -t other.json >/dev/null
+}

@@ -280,9 +280,17 @@ poke() {
 	[ "$(tokcat --text -t tok.json t.tok | sed 's/<|endoftext|>/\n/g')" = "$(cat t.txt)" ]
 	[ "$(tokcat --info t.tok | jq -r .tokenizer)" != null ]
 	tokenize --train --vocab-size 265 --special '<|endoftext|>' -o other.json t.jsonl
-	run tokcat --text -t other.json t.tok
-	[ "$status" = 3 ]
+	for how in --text --ids --info --docs "--ids --instance 0:5" "--to npy -o o.npy"; do
+		run tokcat $how -t other.json t.tok
+		[ "$status" = 3 ]
+		[[ $output == *t.tok@48:* ]]
+		[ ! -e o.npy ]
+	done
+	run tokcat --verify -t other.json t.tok
+	[ "$status" = 1 ]
 	[[ $output == *t.tok@48:* ]]
+	tokcat -f --ids -t other.json t.tok >/dev/null
+	tokcat --verify -t tok.json t.tok
 }
 
 @test "ids that do not fit are written" {
