@@ -1,10 +1,10 @@
 """Are the ids those of Hugging Face's library?  Not part of the tests: it needs Python and tokenizers.
 
 hf_equal.py make KIND SAMPLE.jsonl OUT.json   train a byte-level tokenizer with one of the regexes
-hf_equal.py texts CASES.jsonl TOK.json BIN    count equal cases of a file with a JSON string a line
-hf_equal.py docs DOCS.jsonl TOK.json BIN      the same for documents (their text, stripped)
+hf_equal.py texts CASES.jsonl TOK.json BIN [P]  count equal cases of a file with a JSON string a line
+hf_equal.py docs DOCS.jsonl TOK.json BIN [P]  the same for documents (their text, stripped)
 
-BIN is the folder of tokenize.  One line of TSV: tokenizer, file, texts equal, texts, ids equal, ids, bytes.
+BIN is the folder of tokenize, P its --profile (C).  One line of TSV: tokenizer, file, texts equal, texts, ids equal, ids, bytes.
 The first few texts that differ go to standard error; status 1 when there are some.
 """
 import itertools
@@ -57,14 +57,15 @@ def make(kind, sample, out):
     t.save(out, pretty=False)
 
 
-def compare(path, tok, bin_dir, docs):
+def compare(path, tok, bin_dir, profile="C", docs=False):
     t = Tokenizer.from_file(tok)
+    encode = getattr(t, "encode_batch_fast", t.encode_batch)  # without offsets, since 0.20
     kind = ["--input", "docs", "--format", "ids", "--eos-id", "none"] if docs else ["--input", "strings"]
-    ours = subprocess.Popen([os.path.join(bin_dir, "tokenize"), "-q", "-t", tok, *kind, path], stdout=subprocess.PIPE)
+    ours = subprocess.Popen([os.path.join(bin_dir, "tokenize"), "-q", "-t", tok, "--profile", profile, *kind, path], stdout=subprocess.PIPE)
     n = same = n_ids = same_ids = size = 0
     texts = texts_of(path, docs)
     while batch := list(itertools.islice(texts, BATCH)):
-        for text, e in zip(batch, t.encode_batch_fast(batch, add_special_tokens=False)):
+        for text, e in zip(batch, encode(batch, add_special_tokens=False)):
             want, got = e.ids, json.loads(ours.stdout.readline())
             size += len(text.encode())
             n += 1

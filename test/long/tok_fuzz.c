@@ -1,7 +1,7 @@
 /* layers: tok doc io base */
-/* Random and damaged input for the tokenizer: text through the fast path and step by step, tokenizer.json
- * with bytes changed, token files with bytes changed.  OLMO_FUZZ_S seconds each (15), seed
- * OLMO_FUZZ_SEED (1); run it under SAN=asan too. */
+/* Random and damaged input for the tokenizer: text through the fast path and step by step, labels,
+ * tokenizer.json with bytes changed, token files with bytes changed.  OLMO_FUZZ_S CPU seconds each (15),
+ * seed OLMO_FUZZ_SEED (1), of the tests that match the first argument; run it under SAN=asan too. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +18,7 @@
 #include "base/utf8.h"
 #include "io/in.h"
 #include "tok/encoder.h"
+#include "tok/labels.h"
 #include "tok/scan.h"
 #include "tok/tokfile.h"
 
@@ -138,7 +139,7 @@ static void compare(struct encoder *e, const struct buf *text, const char *what)
 
 static void text_gets_other_ids_by_the_fast_path(void **state)
 {
-	double until = os_wall() + env_or("OLMO_FUZZ_S", 15);
+	double until = os_cpu() + env_or("OLMO_FUZZ_S", 15);
 	struct tokenizer *t[N_FILES + 1];
 	struct encoder *e[N_FILES + 1];
 	struct buf text = {0};
@@ -157,7 +158,7 @@ static void text_gets_other_ids_by_the_fast_path(void **state)
 	added_put(&t[N_FILES]->normalized, "|||A|||", 7, 9, 0);
 	added_build(&t[N_FILES]->normalized);
 	assert_true(scan_can(&t[N_FILES]->pretok, &t[N_FILES]->normalized));
-	for (n = 0; os_wall() < until; n++) {
+	for (n = 0; os_cpu() < until; n++) {
 		i = below(N_FILES + 1);
 		scan_isa_force = below(2) ? NULL : &scan_plain;
 		make_text(&text, t[i]);
@@ -170,6 +171,135 @@ static void text_gets_other_ids_by_the_fast_path(void **state)
 		tokenizer_free(t[i]);
 	}
 	buf_release(&text);
+}
+
+/* --- labels ------------------------------------------------------------------------------------ */
+
+enum { N_SPAN = 6 };
+
+/* Any text as UTF-8; on[i] says whether a span holds byte i. */
+static void make_spans(struct buf *text, struct buf *json, char *on)
+{
+	size_t i, k, cp, n_cp = utf8_count(text->p, text->len), n = below(N_SPAN);
+
+	memset(on, 0, text->len + 1);
+	json->len = 0;
+	buf_chr(json, '[');
+	for (k = 0; k < n; k++) {
+		size_t a = below((unsigned)n_cp + 1), b = a + below((unsigned)(n_cp - a) + 1);
+		unsigned score = below(4);
+
+		buf_printf(json, "%s[%zu,%zu,%u]", k ? "," : "", a, b, score);
+		for (i = cp = 0; score && i < text->len; i++) {
+			cp += ((unsigned char)text->p[i] & 0xc0) != 0x80;
+			on[i] |= (char)(cp > a && cp <= b);
+		}
+	}
+	buf_chr(json, ']');
+}
+
+/* What is decoded of the ids with this label (or of all: -1) is what is expected. */
+static void check_labels(
+    const struct tokenizer *t, const struct labels *l, int label, const struct buf *want)
+{
+	static struct buf got;
+	size_t i;
+
+	got.len = 0;
+	for (i = 0; i + 1 < l->ids.n; i++) /* without the end mark */
+		if (label < 0 || l->mask.p[i] == label)
+			assert_int_equal(tokenizer_decode_raw(t, &l->ids.p[i], 1, 0, &got), 0);
+	assert_int_equal(got.len, want->len);
+	assert_true(!got.len || !memcmp(got.p, want->p, got.len));
+}
+
+static void labels_are_at_other_characters(void **state)
+{
+	double until = os_cpu() + env_or("OLMO_FUZZ_S", 15);
+	struct tokenizer *t = tokenizer_load("test/ref/tokenizer/cl100k.json", TOKENIZER_C);
+	struct team *team = team_new(t, 1);
+	struct labels l = {.e = encoder_new(t), .team = team, .eos = 0};
+	struct buf raw = {0}, text = {0}, json = {0}, want = {0};
+	static char on[1 << 16];
+	size_t i, n, start, len, marks;
+	int label;
+
+	(void)state;
+	for (n = 0; os_cpu() < until; n++) {
+		make_text(&raw, t);
+		raw.len = raw.len > 600 ? 600 : raw.len;
+		text.len = 0;
+		tokenizer_lossy(raw.p, raw.len, 1, &text);
+		buf_need(&text, 1);
+		make_spans(&text, &json, on);
+		buf_cstr(&json);
+		assert_int_equal(
+		    labels_spans(&l, text.p, text.len, (struct jspan){json.p, json.len}), 0);
+		assert_int_equal(l.mask.len, l.ids.n);
+		len = encoder_strip(text.p, text.len, &start);
+		for (i = marks = 0; i < l.ids.n; i++)
+			marks += l.ids.p[i] == 0;
+		if (marks != 1 || (len > 0 && text.p[start + len - 1] == '>'))
+			continue; /* it may have been the text's own */
+		for (label = -1; label < 2; label++) {
+			want.len = 0;
+			for (i = start; i < start + len; i++)
+				if (label < 0 || on[i] == label)
+					buf_chr(&want, text.p[i]);
+			check_labels(t, &l, label, &want);
+		}
+	}
+	printf("# %zu texts\n", n);
+	encoder_free(l.e);
+	labels_release(&l);
+	team_free(team);
+	tokenizer_free(t);
+	buf_release(&raw);
+	buf_release(&text);
+	buf_release(&json);
+	buf_release(&want);
+}
+
+static void mutate(struct buf *b);
+
+/* A damaged conversation is refused, or has a label of 0 or 1 for every id. */
+static void a_damaged_conversation_is_not_survived(void **state)
+{
+	double until = os_cpu() + env_or("OLMO_FUZZ_S", 15);
+	struct tokenizer *t = tokenizer_load("test/ref/tokenizer/flags.json", TOKENIZER_C);
+	struct team *team = team_new(t, 1);
+	struct labels l = {.e = encoder_new(t), .team = team, .eos = 0};
+	struct buf good = {0}, bad = {0};
+	size_t n, taken = 0, at, len, i;
+	const char *nl;
+
+	(void)state;
+	assert_int_equal(in_slurp("test/ref/tokenizer/chat.jsonl", 1 << 24, &good, NULL), 0);
+	buf_str(&good, "{\"prompt\":\"the cat\",\"completion\":\"and so\"}\n");
+	for (n = 0; os_cpu() < until; n++) {
+		at = below((unsigned)good.len);
+		while (at > 0 && good.p[at - 1] != '\n')
+			at--;
+		nl = memchr(good.p + at, '\n', good.len - at);
+		len = (size_t)(nl - good.p) - at;
+		bad.len = 0;
+		buf_add(&bad, good.p + at, len);
+		mutate(&bad);
+		if (labels_chat(&l, bad.p, bad.len) < 0)
+			continue;
+		labels_row(&l, 1 + below(200), 5);
+		assert_int_equal(l.mask.len, l.ids.n);
+		for (i = 0; i < l.mask.len; i++)
+			assert_true(l.mask.p[i] == 0 || l.mask.p[i] == 1);
+		taken++;
+	}
+	printf("# %zu conversations, %zu of them taken\n", n, taken);
+	encoder_free(l.e);
+	labels_release(&l);
+	team_free(team);
+	tokenizer_free(t);
+	buf_release(&good);
+	buf_release(&bad);
 }
 
 /* --- files ------------------------------------------------------------------------------------- */
@@ -209,7 +339,7 @@ static void mutate(struct buf *b)
 
 static void a_damaged_tokenizer_is_not_survived(void **state)
 {
-	double until = os_wall() + env_or("OLMO_FUZZ_S", 15);
+	double until = os_cpu() + env_or("OLMO_FUZZ_S", 15);
 	struct buf good[N_FILES], bad = {0}, text = {0}, back = {0};
 	size_t i, n, loaded = 0;
 
@@ -217,7 +347,7 @@ static void a_damaged_tokenizer_is_not_survived(void **state)
 	memset(good, 0, sizeof(good));
 	for (i = 0; i < N_FILES; i++)
 		assert_int_equal(in_slurp(files[i], 1 << 24, &good[i], NULL), 0);
-	for (n = 0; os_wall() < until; n++) {
+	for (n = 0; os_cpu() < until; n++) {
 		struct tokenizer *t;
 		struct encoder *e;
 		struct ids ids = {0};
@@ -273,14 +403,14 @@ static void make_token_file(struct buf *out, uint32_t *ids, size_t n)
 static void a_damaged_token_file_is_believed(void **state)
 {
 	enum { N = 500 };
-	double until = os_wall() + env_or("OLMO_FUZZ_S", 15);
+	double until = os_cpu() + env_or("OLMO_FUZZ_S", 15);
 	struct buf good = {0}, bad = {0};
 	uint32_t want[N], got[N];
 	size_t n, opened = 0;
 
 	(void)state;
 	make_token_file(&good, want, N);
-	for (n = 0; os_wall() < until; n++) {
+	for (n = 0; os_cpu() < until; n++) {
 		struct tokfile *f;
 
 		bad.len = 0;
@@ -303,11 +433,15 @@ static void a_damaged_token_file_is_believed(void **state)
 	buf_release(&bad);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(text_gets_other_ids_by_the_fast_path),
+	    cmocka_unit_test(labels_are_at_other_characters),
+	    cmocka_unit_test(a_damaged_conversation_is_not_survived),
 	    cmocka_unit_test(a_damaged_tokenizer_is_not_survived),
 	    cmocka_unit_test(a_damaged_token_file_is_believed)};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, begin, end);
 }

@@ -282,11 +282,30 @@ static void new_letters_have_a_class_in_unicode14(void **state)
 	    3);
 }
 
+static void new_marks_are_marks_in_unicode14(void **state)
+{
+	/* U+0897 ARABIC PEPET came with 16.0: before, it leads the word behind it. */
+	static const char word_of_2[] = "a\xe0\xa2\x97"
+					"B";
+	struct pretok p = {.kind = PRETOK_O200K};
+	size_t pos = 0;
+	uint32_t ends[8];
+
+	(void)state;
+	assert_int_equal(pretok_split(&p, word_of_2, 5, &pos, ends, 8), 2);
+	assert_int_equal(ends[0], 4);
+	p.unicode14 = 1;
+	pos = 0;
+	assert_int_equal(pretok_split(&p, word_of_2, 5, &pos, ends, 8), 2);
+	assert_int_equal(ends[0], 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(splitter_differs_from_its_regex),
 	    cmocka_unit_test(regexes_are_not_recognised),
-	    cmocka_unit_test(new_letters_have_a_class_in_unicode14)};
+	    cmocka_unit_test(new_letters_have_a_class_in_unicode14),
+	    cmocka_unit_test(new_marks_are_marks_in_unicode14)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
