@@ -7,9 +7,6 @@
 #include "base/err.h"
 #include "base/os.h"
 
-/* Pretokens up to this many symbols are merged by looking for the lowest rank again and again. */
-#define SHORT 96
-
 /* Looked up at random: in huge pages, once it is large. */
 static void *slots_new(size_t bytes)
 {
@@ -84,17 +81,31 @@ static inline uint64_t *find(const struct bpe *b, uint64_t pair)
 	return &b->slot[i];
 }
 
-/* NO_RANK when there is none: what a free slot holds. */
+/* NO_RANK when there is none: what a free slot holds.  Mostly it is the first slot that tells. */
+static inline uint32_t rank_at(const struct bpe *b, uint64_t pair, uint64_t hash)
+{
+	uint64_t bit = hash >> (b->shift - 4), slot;
+	size_t i = hash >> b->shift;
+	int may = b->may[bit / 64] >> bit % 64 & 1;
+
+	slot = b->slot[i];
+	if (may && slot >> RANK_BITS != pair)
+		while ((slot >> RANK_BITS != pair) & (slot != UINT64_MAX))
+			slot = b->slot[i = (i + 1) & b->mask];
+	return may ? (uint32_t)slot & NO_RANK : NO_RANK;
+}
+
 static inline uint32_t rank_of(const struct bpe *b, uint32_t left, uint32_t right)
 {
-	uint64_t pair = pair_of(left, right), hash = hash_of(pair), bit = hash >> (b->shift - 4);
-	size_t i = hash >> b->shift;
+	uint64_t pair = pair_of(left, right);
 
-	if (!(b->may[bit / 64] >> bit % 64 & 1))
-		return NO_RANK;
-	while ((b->slot[i] >> RANK_BITS != pair) & (b->slot[i] != UINT64_MAX))
-		i = (i + 1) & b->mask;
-	return (uint32_t)b->slot[i] & NO_RANK;
+	return rank_at(b, pair, hash_of(pair));
+}
+
+/* The id that the merge of a rank makes. */
+static inline uint32_t made_by(const struct bpe *b, uint32_t rank)
+{
+	return b->even ? b->made[0] + rank : b->made[rank];
 }
 
 void bpe_merge(struct bpe *b, uint32_t left, uint32_t right, uint32_t rank, uint32_t id)
@@ -110,12 +121,18 @@ void bpe_merge(struct bpe *b, uint32_t left, uint32_t right, uint32_t rank, uint
 		b->made = xreallocarray(b->made, b->cap_made, sizeof(*b->made));
 	}
 	b->made[rank] = id;
+	if (rank >= b->n_made)
+		b->n_made = rank + 1;
 }
 
 void bpe_build(struct bpe *b)
 {
+	size_t r;
 	unsigned i, k;
 
+	for (r = 0; r < b->n_made && b->made[r] == b->made[0] + r; r++)
+		;
+	b->even = r == b->n_made;
 	b->bytes = xreallocarray(b->bytes, 65536, sizeof(*b->bytes));
 	for (i = 0; i < 256; i++)
 		for (k = 0; k < 256; k++)
@@ -137,81 +154,167 @@ int bpe_find(const struct bpe *b, uint32_t left, uint32_t right, uint32_t *rank,
 /* A pair waiting to be merged: its rank, and the place of its left half, so that the lowest is the
  * leftmost of the lowest rank.  The others: no merge, or no pair. */
 enum { PLACE_BITS = 7 };
-#define NO_PAIR UINT32_MAX
+#define NO_PAIR INT32_MAX
 
-static inline uint32_t wait_of(uint32_t rank, size_t at)
+static inline int32_t wait_of(uint32_t rank, size_t at)
 {
-	return rank << PLACE_BITS | (uint32_t)at;
+	return (int32_t)(rank << PLACE_BITS | (uint32_t)at);
 }
 
-/* The lowest of the first n, rounded up to 4.  Words one by one: wider loads would wait for the
- * stores just before. */
-static inline uint32_t lowest(const uint32_t *wait, size_t n)
+/* Symbols of the bytes that have one, and the ranks of their pairs; the last has none. */
+static size_t start(const struct bpe *b, const char *s, size_t len, uint32_t *ids, uint32_t *rank)
 {
-	uint32_t a = wait[0], b = wait[1], c = wait[2], d = wait[3];
+	const unsigned char *u = (const unsigned char *)s;
+	size_t n = 0, i;
+	unsigned before = 0;
+
+	for (i = 0; i < len; i++) {
+		ids[n] = b->byte_id[u[i]];
+		if (ids[n] == BPE_NONE)
+			continue;
+		if (n)
+			rank[n - 1] = b->bytes[before << 8 | u[i]];
+		before = u[i];
+		n++;
+	}
+	if (n)
+		rank[n - 1] = NO_RANK;
+	return n;
+}
+
+/* The lowest of the first n, rounded up to 4, but at least LEAST. */
+enum { LEAST = 16 };
+typedef int32_t v4 __attribute__((vector_size(16)));
+
+static inline v4 load4(const int32_t *p)
+{
+	v4 v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+static inline v4 lower(v4 a, v4 b)
+{
+	v4 less = a < b;
+
+	return (a & less) | (b & ~less);
+}
+
+static inline int32_t lowest(const int32_t *wait, size_t n)
+{
+	v4 a =
+	    lower(lower(load4(wait), load4(wait + 4)), lower(load4(wait + 8), load4(wait + 12)));
 	size_t i;
+	int32_t x, y;
 
-	for (i = 4; i < n; i += 4) {
-		a = wait[i] < a ? wait[i] : a;
-		b = wait[i + 1] < b ? wait[i + 1] : b;
-		c = wait[i + 2] < c ? wait[i + 2] : c;
-		d = wait[i + 3] < d ? wait[i + 3] : d;
-		__asm__("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d));
-	}
-	a = b < a ? b : a;
-	c = d < c ? d : c;
-	return c < a ? c : a;
+	for (i = LEAST; i < n; i += 4)
+		a = lower(a, load4(wait + i));
+	x = a[0] < a[1] ? a[0] : a[1];
+	y = a[2] < a[3] ? a[2] : a[3];
+	return x < y ? x : y;
 }
 
-/* The symbols of a short pretoken, 1 .. n, between two that merge with nothing. */
-struct symbols {
-	uint32_t id[SHORT + 2];
-	uint32_t wait[SHORT + 4]; /* of the pair (i, the next) */
-	uint32_t to[SHORT + 2];   /* what it becomes */
-	uint8_t next[SHORT + 2], prev[SHORT + 2];
+/* A pair that is to be looked up: its place in the table is on its way. */
+struct wanted {
+	uint64_t pair, hash;
 };
-enum { EDGE = BPE_MAX_ID + 1 };
 
-static inline void look_up(const struct bpe *b, struct symbols *y, size_t at)
+/* The symbols of a short pretoken, 1 .. n, between two that merge with nothing; and the two pairs
+ * that the last merge has made, behind `at` and behind `before`. */
+struct lane {
+	struct bpe_job *job;
+	size_t n, at, before;
+	struct wanted two[2];
+	uint32_t id[BPE_SHORT + 2];
+	int32_t wait[BPE_SHORT + 4]; /* of the pair (i, the next) */
+	uint8_t next[BPE_SHORT + 2], prev[BPE_SHORT + 2];
+};
+enum { EDGE = BPE_MAX_ID + 1, LANES = 8 };
+
+static inline void want(const struct bpe *b, struct wanted *w, uint32_t left, uint32_t right)
 {
-	uint32_t rank = rank_of(b, y->id[at], y->id[y->next[at]]);
-
-	y->wait[at] = wait_of(rank, at);
-	y->to[at] = b->made[rank < b->cap_made ? rank : 0];
+	w->pair = pair_of(left, right);
+	w->hash = hash_of(w->pair);
+	__builtin_prefetch(&b->may[w->hash >> (b->shift - 4) >> 6]);
+	__builtin_prefetch(&b->slot[w->hash >> b->shift]);
 }
 
-/* n <= SHORT symbols in ids, merged in place; rank[i] is that of the pair (i, i + 1). */
-static size_t merge_short(const struct bpe *b, uint32_t *ids, const uint32_t *rank, size_t n)
+/* Put a pretoken on a lane. */
+static void lane_start(const struct bpe *b, struct lane *y, struct bpe_job *job)
 {
-	struct symbols y;
-	uint32_t low;
-	size_t i, r, live;
+	uint32_t rank[BPE_SHORT];
+	size_t n = start(b, job->s, job->len, job->ids, rank), i;
 
-	y.id[0] = y.id[n + 1] = EDGE;
-	y.wait[0] = NO_PAIR;
-	y.next[0] = 1;
+	y->job = job;
+	y->n = n;
+	y->id[0] = y->id[n + 1] = EDGE;
+	y->wait[0] = NO_PAIR;
+	y->next[0] = 1;
 	for (i = 1; i <= n; i++) {
-		y.id[i] = ids[i - 1];
-		y.wait[i] = wait_of(rank[i - 1], i);
-		y.to[i] = b->made[rank[i - 1] < b->cap_made ? rank[i - 1] : 0];
-		y.next[i] = (uint8_t)(i + 1);
-		y.prev[i] = (uint8_t)(i - 1);
+		y->id[i] = job->ids[i - 1];
+		y->wait[i] = wait_of(rank[i - 1], i);
+		y->next[i] = (uint8_t)(i + 1);
+		y->prev[i] = (uint8_t)(i - 1);
 	}
-	for (; i < n + 4; i++)
-		y.wait[i] = NO_PAIR;
-	while ((low = lowest(y.wait, n + 1)) < wait_of(NO_RANK, 0)) {
-		i = low & ((1u << PLACE_BITS) - 1);
-		r = y.next[i];
-		y.id[i] = y.to[i];
-		y.wait[r] = NO_PAIR;
-		y.next[i] = y.next[r];
-		y.prev[y.next[r]] = (uint8_t)i;
-		look_up(b, &y, i);
-		look_up(b, &y, y.prev[i]);
+	for (; i < n + 4 || i < LEAST; i++)
+		y->wait[i] = NO_PAIR;
+	y->at = y->before = 0;
+	y->two[0] = y->two[1] = (struct wanted){0};
+	want(b, &y->two[0], EDGE, EDGE);
+	want(b, &y->two[1], EDGE, EDGE);
+}
+
+/* Merge one pair: 1, or 0 when there is none, and the ids are in the job. */
+static int lane_step(const struct bpe *b, struct lane *y)
+{
+	int32_t first = wait_of(rank_at(b, y->two[0].pair, y->two[0].hash), y->at);
+	int32_t second = wait_of(rank_at(b, y->two[1].pair, y->two[1].hash), y->before);
+	int32_t low = lowest(y->wait, y->n + 1);
+	size_t i, next, live;
+
+	/* They are not in memory yet: loads would wait for these stores. */
+	y->wait[y->at] = first;
+	y->wait[y->before] = second;
+	low = first < low ? first : low;
+	low = second < low ? second : low;
+	if (low >= wait_of(NO_RANK, 0)) {
+		for (i = y->next[0], live = 0; i <= y->n; i = y->next[i])
+			y->job->ids[live++] = y->id[i];
+		y->job->n = live;
+		return 0;
 	}
-	for (i = y.next[0], live = 0; i <= n; i = y.next[i])
-		ids[live++] = y.id[i];
-	return live;
+	i = (uint32_t)low & ((1u << PLACE_BITS) - 1);
+	y->id[i] = made_by(b, (uint32_t)low >> PLACE_BITS);
+	next = y->next[i];
+	y->wait[next] = NO_PAIR;
+	next = y->next[i] = y->next[next];
+	y->prev[next] = (uint8_t)i;
+	y->at = i;
+	y->before = y->prev[i];
+	y->wait[i] = y->wait[y->before] = NO_PAIR;
+	want(b, &y->two[0], y->id[i], y->id[next]);
+	want(b, &y->two[1], y->id[y->before], y->id[i]);
+	return 1;
+}
+
+void bpe_encode_all(const struct bpe *b, struct bpe_job *job, size_t n)
+{
+	struct lane lane[LANES], *y[LANES];
+	size_t i, k, n_lane = n < LANES ? n : LANES;
+
+	for (i = 0; i < n_lane; i++)
+		lane_start(b, y[i] = &lane[i], &job[i]);
+	while (n_lane)
+		for (k = 0; k < n_lane; k++) {
+			if (lane_step(b, y[k]))
+				continue;
+			if (i < n) {
+				lane_start(b, y[k], &job[i++]);
+			} else {
+				y[k--] = y[--n_lane];
+			}
+		}
 }
 
 /* Min-heap of rank << 32 | position, four children a node. */
@@ -315,34 +418,15 @@ static size_t merge_long(const struct bpe *b, struct bpe_work *w, uint32_t *ids,
 	return live;
 }
 
-/* Symbols of the bytes that have one, and the ranks of their pairs; the last has none. */
-static size_t start(const struct bpe *b, const char *s, size_t len, uint32_t *ids, uint32_t *rank)
-{
-	const unsigned char *u = (const unsigned char *)s;
-	size_t n = 0, i;
-	unsigned before = 0;
-
-	for (i = 0; i < len; i++) {
-		ids[n] = b->byte_id[u[i]];
-		if (ids[n] == BPE_NONE)
-			continue;
-		if (n)
-			rank[n - 1] = b->bytes[before << 8 | u[i]];
-		before = u[i];
-		n++;
-	}
-	if (n)
-		rank[n - 1] = NO_RANK;
-	return n;
-}
-
 size_t bpe_encode(
     const struct bpe *b, struct bpe_work *w, const char *s, size_t len, uint32_t *ids)
 {
-	uint32_t rank[SHORT];
+	struct bpe_job job = {.s = s, .ids = ids, .len = len};
 
-	if (len <= SHORT)
-		return merge_short(b, ids, rank, start(b, s, len, ids, rank));
+	if (len <= BPE_SHORT) {
+		bpe_encode_all(b, &job, 1);
+		return job.n;
+	}
 	work_reserve(w, len);
 	return merge_long(b, w, ids, start(b, s, len, ids, w->mem));
 }

@@ -10,6 +10,8 @@
  *	bpe_merge(&b, left, right, rank, id);	the last of equal pairs counts
  *	bpe_build(&b);				when all of that is known
  *	n = bpe_encode(&b, &work, s, len, ids);	ids has room for len; returns their number
+ *	bpe_encode_all(&b, job, n);		many short ones: nearly all of the time is spent
+ *						waiting for memory, and here side by side
  *	bpe_release(&b);
  *
  * Time O(n log n) for long pretokens.  A struct bpe is read-only after it is built and may be
@@ -25,6 +27,8 @@
 /* What a slot has room for; more than any vocabulary in use. */
 #define BPE_MAX_ID   0x1ffffeu
 #define BPE_MAX_RANK 0x3ffffeu
+/* Pretokens up to this length are merged by looking for the lowest rank again and again. */
+#define BPE_SHORT 96
 
 struct bpe {
 	uint32_t byte_id[256];
@@ -33,7 +37,8 @@ struct bpe {
 	size_t mask;
 	uint64_t *may;  /* 16 bits a slot: a pair with that hash exists; it stays in the cache */
 	uint32_t *made; /* id by rank */
-	size_t cap_made;
+	size_t cap_made, n_made;
+	int even;        /* made[rank] is made[0] + rank for all */
 	uint32_t *bytes; /* rank of two bytes, first << 8 | second, or BPE_NONE */
 };
 
@@ -50,6 +55,15 @@ void bpe_build(struct bpe *b);
 int bpe_find(const struct bpe *b, uint32_t left, uint32_t right, uint32_t *rank, uint32_t *id);
 size_t bpe_encode(
     const struct bpe *b, struct bpe_work *w, const char *s, size_t len, uint32_t *ids);
+
+/* A pretoken of len <= BPE_SHORT bytes; ids has room for len; n becomes their number. */
+struct bpe_job {
+	const char *s;
+	uint32_t *ids;
+	size_t len, n;
+};
+void bpe_encode_all(const struct bpe *b, struct bpe_job *job, size_t n);
+
 void bpe_release(struct bpe *b);
 void bpe_work_release(struct bpe_work *w);
 

@@ -31,17 +31,11 @@ void ids_release(struct ids *v)
 
 /* --- the cache of short pretokens -------------------------------------------------------------- */
 
-/* At most 15 bytes and 3 ids, compared whole: the bytes, zeros, and the length in the last byte.
- * Two of them make a set of 64 bytes, one cache line; the newer one is in front. */
-#define SHORT_KEY 15
-#define SHORT_IDS 3
-#define SHORT_MIN 15 /* log2 of the sets */
+/* Log2 of the sets, at first and at most. */
+#define SHORT_MIN 16
 #define SHORT_MAX 19
-
-struct small {
-	uint64_t lo, hi; /* all zero: empty */
-	uint32_t id[SHORT_IDS], n;
-};
+/* As n: there are more ids than fit; the pretoken is among the longer ones, id[0] its hash. */
+#define ELSEWHERE (WORDCACHE_IDS + 1)
 
 /* --- and of longer ones ------------------------------------------------------------------------ */
 
@@ -58,8 +52,7 @@ struct large {
 
 struct encoder {
 	const struct tokenizer *t;
-	struct small *small; /* (sets, 2), aligned to 64 */
-	unsigned shift;      /* 64 - log2(sets) */
+	struct wordcache words;
 	size_t n_missed;     /* since the last growth */
 	struct large *large; /* open addressing, at most half full */
 	size_t n_large, large_mask;
@@ -68,7 +61,7 @@ struct encoder {
 	struct bpe_work work;
 	struct scan scan;
 	struct buf norm, tmp;
-	struct ids merged; /* of one pretoken */
+	struct ids merged; /* of one pretoken, or of a block's new ones */
 	struct ids window; /* of a part of a very long one */
 	int plain;         /* without caches and masks */
 	/* instead of ids, when set */
@@ -94,22 +87,12 @@ static void *huge_new(size_t bytes)
 	return p;
 }
 
-static void small_new(struct encoder *e, unsigned log2)
-{
-	size_t bytes = sizeof(struct small) * 2 << log2;
-
-	e->small = huge_new(bytes);
-	memset(e->small, 0, bytes);
-	e->shift = 64 - log2;
-	e->n_missed = 0;
-}
-
 struct encoder *encoder_new(const struct tokenizer *t)
 {
 	struct encoder *e = xcalloc(1, sizeof(*e));
 
 	e->t = t;
-	small_new(e, SHORT_MIN);
+	wordcache_init(&e->words, SHORT_MIN);
 	large_clear(e, LONG_SLOTS_MIN);
 	return e;
 }
@@ -123,7 +106,7 @@ void encoder_free(struct encoder *e)
 {
 	if (!e)
 		return;
-	free(e->small);
+	wordcache_release(&e->words);
 	free(e->large);
 	free(e->arena);
 	bpe_work_release(&e->work);
@@ -190,10 +173,11 @@ static void large_grow(struct encoder *e)
 	free(old);
 }
 
-/* Remember e->merged. */
-static void large_put(struct encoder *e, uint32_t hash, const char *s, size_t len)
+/* Remember the ids of a pretoken that large_find() does not find. */
+static void large_put(
+    struct encoder *e, uint32_t hash, const char *s, size_t len, const uint32_t *ids, size_t n)
 {
-	size_t n = e->merged.n, bytes = 4 * n + ((len + 3) & ~(size_t)3);
+	size_t bytes = 4 * n + ((len + 3) & ~(size_t)3);
 
 	if (2 * e->n_large > e->large_mask && e->large_mask + 1 < LONG_SLOTS_MAX)
 		large_grow(e);
@@ -206,14 +190,14 @@ static void large_put(struct encoder *e, uint32_t hash, const char *s, size_t le
 	e->n_large++;
 	if (!e->arena)
 		e->arena = huge_new(LONG_ARENA);
-	memcpy(e->arena + e->arena_len, e->merged.p, 4 * n);
+	memcpy(e->arena + e->arena_len, ids, 4 * n);
 	memcpy(e->arena + e->arena_len + 4 * n, s, len);
 	e->arena_len += bytes;
 }
 
 static void add_very_long(struct encoder *e, const char *s, size_t len, struct ids *out);
 
-/* A pretoken that the small cache does not hold: merge it, or find it in the large one.  The ids
+/* A pretoken that is looked for among the longer ones, or merged.  The ids
  * are appended. */
 static void add_large(struct encoder *e, const char *s, size_t len, uint32_t hash, struct ids *out)
 {
@@ -235,8 +219,8 @@ static void add_large(struct encoder *e, const char *s, size_t len, uint32_t has
 	}
 	merge(e, s, len);
 	push_all(out, e->merged.p, e->merged.n);
-	if (len > SHORT_KEY || e->merged.n > SHORT_IDS)
-		large_put(e, hash, s, len);
+	if (len > WORDCACHE_KEY || e->merged.n > WORDCACHE_IDS)
+		large_put(e, hash, s, len, e->merged.p, e->merged.n);
 }
 
 /* --- very long pretokens ----------------------------------------------------------------------- */
@@ -327,181 +311,256 @@ static void add_very_long(struct encoder *e, const char *s, size_t len, struct i
 	}
 }
 
-static const uint64_t low_bytes[9] = {0, 0xff, 0xffff, 0xffffff, 0xffffffff, 0xffffffffff,
-    0xffffffffffff, 0xffffffffffffff, 0xffffffffffffffff};
-
-/* The key of n <= 15 bytes; room: bytes that may be read from s. */
-static inline void small_key(const char *s, size_t n, size_t room, uint64_t *lo, uint64_t *hi)
-{
-	char copy[16] = {0};
-	size_t h = n > 8 ? n - 8 : 0;
-
-	if (room < 16) {
-		memcpy(copy, s, n);
-		s = copy;
-	}
-	*lo = le_get64((const unsigned char *)s) & low_bytes[n < 8 ? n : 8];
-	*hi = (le_get64((const unsigned char *)s + 8) & low_bytes[h]) | (uint64_t)n << 56;
-}
-
-static inline struct small *small_set(const struct encoder *e, uint64_t lo, uint64_t hi)
-{
-	uint64_t h = (lo * 0x9e3779b97f4a7c15u) ^ (hi * 0xc2b2ae3d27d4eb4fu);
-
-	h ^= h >> 32;
-	h *= 0xd6e8feb86659fd93u;
-	return e->small + 2 * (h >> e->shift);
-}
-
-/* Four times the sets, once that many pretokens were not found. */
-static void small_grow(struct encoder *e)
-{
-	struct small *old = e->small;
-	size_t n = (size_t)2 << (64 - e->shift), i;
-
-	small_new(e, 64 - e->shift + 2);
-	for (i = n; i-- > 0;) {
-		struct small *set = small_set(e, old[i].lo, old[i].hi);
-
-		if (!old[i].hi)
-			continue;
-		set[1] = set[0];
-		set[0] = old[i];
-	}
-	free(old);
-}
-
-/* A pretoken on its way through the small cache. */
+/* A pretoken on its way through the cache of short ones. */
 struct key {
-	uint64_t lo, hi;
-	struct small *set;
-	uint32_t hash; /* of a longer one */
+	struct wordcache_key k;
+	struct wordcache_word *set; /* NULL: this is no pretoken */
 };
 
-/* What a pretoken too long for the small cache is looked up in: no key is 0, 0. */
-static struct small never[2] = {{.lo = 1}, {.lo = 1}};
+/* What a pretoken too long for it is looked up in: no key is all ones.  Its key has the hash. */
+static struct {
+	_Alignas(2 * WORDCACHE_SET) struct wordcache_word set[4];
+} none = {{{.lo = UINT64_MAX}, {.lo = UINT64_MAX}, {.lo = UINT64_MAX}, {.lo = UINT64_MAX}}};
+static struct wordcache_word *const never = none.set;
 
-static void small_miss(
-    struct encoder *e, const struct key *key, const char *s, size_t len, struct ids *out)
+static inline uint32_t long_hash(const struct key *key)
 {
-	struct small *set = key->set;
-	size_t was = out->n, n;
-
-	add_large(e, s, len, set == never ? key->hash : (uint32_t)hash64(s, len), out);
-	n = out->n - was;
-	if (n > SHORT_IDS || set == never)
-		return;
-	e->n_missed++;
-	set[1] = set[0];
-	set[0].lo = key->lo;
-	set[0].hi = key->hi;
-	set[0].n = (uint32_t)n;
-	memcpy(set[0].id, out->p + was, n * sizeof(uint32_t));
+	return (uint32_t)key->k.lo;
 }
 
-/* Pretokens that are looked up together. */
-#define BLOCK (SCAN_ITEMS + 64)
-
-/* Keys first, so that the sets are on their way from memory when they are read.  Pretoken i is
- * s[pos[i], pos[i + 1]). */
-static void make_keys(
-    struct encoder *e, const char *s, size_t len, const uint32_t *pos, size_t n, struct key *key)
+/* Remember up to 3 ids of a short pretoken, or that there are more. */
+static void put_short(struct encoder *e, const struct key *key, const uint32_t *ids, size_t n)
 {
-	size_t i, n_long = 0;
+	if (wordcache_find(key->set, &key->k))
+		return;
+	e->n_missed++;
+	wordcache_put(key->set, &key->k, ids, n < ELSEWHERE ? n : 1);
+	key->set->n = (uint32_t)n;
+}
 
-	if (e->n_missed >> (64 - e->shift) && e->shift > 64 - SHORT_MAX)
-		small_grow(e);
+/* Remember the ids of a pretoken where they belong. */
+static void remember(struct encoder *e, const struct key *key, const char *s, size_t len,
+    const uint32_t *ids, size_t n)
+{
+	uint32_t hash = long_hash(key);
+
+	if (key->set != never && n <= WORDCACHE_IDS) {
+		put_short(e, key, ids, n);
+		return;
+	}
+	if (key->set != never) {
+		hash = (uint32_t)hash64(s, len);
+		put_short(e, key, &hash, ELSEWHERE);
+	}
+	if (!large_find(e, hash, s, len)->len)
+		large_put(e, hash, s, len, ids, n);
+}
+
+/* Pretokens that are looked up together: pretoken i is s[pos[i], pos[i + 1]). */
+#define BLOCK (SCAN_ITEMS + 64)
+struct block {
+	const char *s;
+	size_t len;
+	const uint32_t *pos;
+	size_t n, learned; /* those before are in a cache, where they can be */
+	struct key key[BLOCK];
+};
+
+static inline size_t item_len(const struct block *b, size_t i)
+{
+	return b->pos[i + 1] - b->pos[i];
+}
+
+/* Keys first, so that the sets are on their way from memory when they are read. */
+static void make_keys(struct encoder *e, struct block *b)
+{
+	const char *s = b->s;
+	const uint32_t *pos = b->pos;
+	struct key *key = b->key;
+	size_t len = b->len, n = b->n, n_long = 0, i;
+	struct wordcache words; /* here, so that stores to keys leave it alone */
+
+	b->learned = 0;
+	if (4 * e->n_missed > 3 * wordcache_sets(&e->words) && e->words.log2 < SHORT_MAX) {
+		wordcache_grow(&e->words, e->words.log2 + 1);
+		e->n_missed = 0;
+	}
+	words = e->words;
 	for (i = 0; i < n; i++) {
 		size_t k = pos[i + 1] - pos[i];
 
-		if (k > SHORT_KEY) {
+		if (k > WORDCACHE_KEY) {
 			key[i] = (struct key){.set = never};
 			if (k <= LONG_KEY) {
-				key[i].hash = (uint32_t)hash64(s + pos[i], k);
-				__builtin_prefetch(&e->large[key[i].hash & e->large_mask]);
+				key[i].k.lo = (uint32_t)hash64(s + pos[i], k);
+				__builtin_prefetch(&e->large[long_hash(&key[i]) & e->large_mask]);
 				n_long++;
 			}
 			continue;
 		}
-		small_key(s + pos[i], k, len - pos[i], &key[i].lo, &key[i].hi);
-		key[i].set = small_set(e, key[i].lo, key[i].hi);
+		key[i].k = wordcache_key(s + pos[i], k, len - pos[i]);
+		key[i].set = wordcache_set(&words, &key[i].k);
 		__builtin_prefetch(key[i].set);
 	}
 	/* What the larger ones say is further away still. */
 	for (i = 0; n_long && i < n; i++)
 		if (key[i].set == never) {
-			const struct large *l = &e->large[key[i].hash & e->large_mask];
+			const struct large *l = &e->large[long_hash(&key[i]) & e->large_mask];
 
-			if (l->hash == key[i].hash)
+			if (l->hash == long_hash(&key[i]))
 				__builtin_prefetch(e->arena + l->at);
 			n_long--;
 		}
 }
 
-/* Ids of n <= BLOCK pretokens. */
-static void add_keys(struct encoder *e, const char *s, const uint32_t *pos, size_t n,
-    const struct key *key, struct ids *out)
+/* Whether no cache holds the pretoken, and it is short enough to be merged with others. */
+static int is_new(const struct encoder *e, const struct block *b, size_t i)
 {
-	size_t i;
+	const struct key *key = &b->key[i];
+	size_t len = item_len(b, i);
 
-	ids_grow(out, (SHORT_IDS + 1) * n);
-	for (i = 0; i < n; i++) {
-		const struct small *set = key[i].set;
-		int differs = set[0].lo != key[i].lo || set[0].hi != key[i].hi;
-
-		if (differs) {
-			set++;
-			if (set->lo != key[i].lo || set->hi != key[i].hi) {
-				small_miss(e, &key[i], s + pos[i], pos[i + 1] - pos[i], out);
-				ids_grow(out, (SHORT_IDS + 1) * (n - i));
-				continue;
-			}
-		}
-		memcpy(out->p + out->n, set->id, 16); /* n, too: there is room */
-		out->n += set->n;
-	}
+	if (!key->set || len > BPE_SHORT)
+		return 0;
+	if (key->set == never)
+		return !large_find(e, long_hash(key), b->s + b->pos[i], len)->len;
+	return !wordcache_find(key->set, &key->k);
 }
 
-/* The same, for any pretokens. */
-static void add_pretokens(
-    struct encoder *e, const char *s, size_t len, const uint32_t *pos, size_t n, struct ids *out)
+/* Whether the pretoken is a token that needs no merging; it is remembered. */
+static int is_token(struct encoder *e, const struct key *key, const char *s, size_t len)
 {
-	struct key key[BLOCK];
-	size_t i;
+	const struct wordcache_word *w;
+	uint32_t id;
 
-	if (e->fn || e->plain) {
-		for (i = 0; i < n; i++)
-			if (e->fn)
-				e->fn(e->arg, s + pos[i], pos[i + 1] - pos[i]);
-			else
-				add_large(e, s + pos[i], pos[i + 1] - pos[i], 0, out);
+	if (key->set != never) {
+		w = wordcache_find(wordcache_set(&e->t->words, &key->k), &key->k);
+		if (w) {
+			put_short(e, key, w->id, 1);
+			return 1;
+		}
+	}
+	if (!e->t->ignore_merges || tokenizer_whole(e->t, s, len, &e->tmp, &id))
+		return 0;
+	remember(e, key, s, len, &id, 1);
+	return 1;
+}
+
+/* Merge the new pretokens of the block from item i on, all at once: the first time through a text
+ * they are what takes the time. */
+static void learn(struct encoder *e, struct block *b, size_t i)
+{
+	struct bpe_job job[BLOCK];
+	uint16_t item[BLOCK];
+	size_t n_new = 0, n = 0, bytes = 0, k;
+
+	for (; i < b->n; i++)
+		if (is_new(e, b, i)) {
+			item[n_new++] = (uint16_t)i;
+			if (b->key[i].set != never)
+				__builtin_prefetch(wordcache_set(&e->t->words, &b->key[i].k));
+		}
+	for (k = 0; k < n_new; k++) {
+		const char *p = b->s + b->pos[item[k]];
+		size_t len = item_len(b, item[k]);
+
+		if (is_token(e, &b->key[item[k]], p, len))
+			continue;
+		item[n] = item[k];
+		job[n] = (struct bpe_job){.s = p, .len = len};
+		bytes += job[n++].len;
+	}
+	e->merged.n = 0;
+	ids_grow(&e->merged, bytes);
+	for (i = bytes = 0; i < n; bytes += job[i++].len)
+		job[i].ids = e->merged.p + bytes;
+	bpe_encode_all(&e->t->bpe, job, n);
+	for (i = 0; i < n; i++)
+		remember(e, &b->key[item[i]], job[i].s, job[i].len, job[i].ids, job[i].n);
+	b->learned = b->n;
+}
+
+/* A pretoken of which the cache of short ones says nothing, or that it is among the longer ones. */
+static void add_other(struct encoder *e, struct block *b, size_t i, struct ids *out)
+{
+	const struct key *key = &b->key[i];
+	const struct wordcache_word *w = wordcache_find(key->set, &key->k);
+	const char *p = b->s + b->pos[i];
+	size_t len = item_len(b, i);
+	uint32_t hash;
+
+	if (!w && i >= b->learned && is_new(e, b, i)) {
+		learn(e, b, i);
+		w = wordcache_find(key->set, &key->k);
+	}
+	if (w && w->n != ELSEWHERE) {
+		push_all(out, w->id, w->n);
 		return;
 	}
-	make_keys(e, s, len, pos, n, key);
-	add_keys(e, s, pos, n, key, out);
+	hash = w ? w->id[0] : key->set == never ? long_hash(key) : (uint32_t)hash64(p, len);
+	add_large(e, p, len, hash, out);
+}
+
+/* Ids of items from .. to. */
+static void add_items(struct encoder *e, struct block *b, size_t from, size_t to, struct ids *out)
+{
+	const struct key *key = b->key;
+	uint32_t *p;
+	size_t i;
+
+	ids_grow(out, (WORDCACHE_IDS + 1) * (to - from));
+	p = out->p + out->n;
+	for (i = from; i < to; i++) {
+		const struct wordcache_word *w = key[i].set;
+
+		if (!wordcache_is(w, &key[i].k))
+			w++;
+		if (!wordcache_is(w, &key[i].k) || w->n == ELSEWHERE) {
+			out->n = (size_t)(p - out->p);
+			add_other(e, b, i, out);
+			ids_grow(out, (WORDCACHE_IDS + 1) * (to - i));
+			p = out->p + out->n;
+			continue;
+		}
+		memcpy(p, w->id, 16); /* n, too: there is room */
+		p += w->n;
+	}
+	out->n = (size_t)(p - out->p);
+}
+
+/* The same one by one: for who wants the pretokens, and without caches. */
+static void add_plain(struct encoder *e, const struct block *b, struct ids *out)
+{
+	size_t i;
+
+	for (i = 0; i < b->n; i++)
+		if (e->fn)
+			e->fn(e->arg, b->s + b->pos[i], item_len(b, i));
+		else
+			add_large(e, b->s + b->pos[i], item_len(b, i), 0, out);
 }
 
 /* A normalized piece, its added tokens and pretokens in one pass. */
 static void add_scanned(struct encoder *e, const char *s, size_t len, struct ids *out)
 {
 	struct scan *c = &e->scan;
-	struct key key[BLOCK];
-	size_t n, i, k;
+	struct block b;
+	size_t i, k;
+
+	b.s = s;
+	b.len = len;
+	b.pos = c->pos;
 
 	scan_init(c, &e->t->pretok, &e->t->normalized, s, len);
-	while ((n = scan_next(c))) {
-		if (!e->fn)
-			make_keys(e, s, len, c->pos, n, key);
-		for (i = k = 0; i < n; i++) {
-			size_t to = k < c->n_added ? c->added[k].item : n;
+	while ((b.n = scan_next(c))) {
+		make_keys(e, &b);
+		for (k = 0; k < c->n_added; k++)
+			b.key[c->added[k].item].set = NULL;
+		for (i = k = 0; i < b.n; i++) {
+			size_t to = k < c->n_added ? c->added[k].item : b.n;
 
-			if (e->fn)
-				add_pretokens(e, s, len, c->pos + i, to - i, out);
-			else
-				add_keys(e, s, c->pos + i, to - i, key + i, out);
+			add_items(e, &b, i, to, out);
 			for (i = to; k < c->n_added && c->added[k].item == i; k++)
-				if (!e->fn)
-					ids_push(out, c->added[k].id);
+				ids_push(out, c->added[k].id);
 		}
 	}
 }
@@ -510,13 +569,20 @@ static void add_scanned(struct encoder *e, const char *s, size_t len, struct ids
 static void add_piece(struct encoder *e, const char *s, size_t len, struct ids *out)
 {
 	uint32_t pos[BLOCK + 1];
-	size_t n, at = 0;
+	struct block b;
+	size_t at = 0;
 
+	b.s = s;
+	b.len = len;
+	b.pos = pos;
 	pos[0] = 0;
-	while ((n = pretok_split(&e->t->pretok, s, len, &at, pos + 1, BLOCK))) {
-		add_pretokens(e, s, len, pos, n, out);
-		pos[0] = pos[n];
-	}
+	for (; (b.n = pretok_split(&e->t->pretok, s, len, &at, pos + 1, BLOCK)); pos[0] = pos[b.n])
+		if (e->fn || e->plain) {
+			add_plain(e, &b, out);
+		} else {
+			make_keys(e, &b);
+			add_items(e, &b, 0, b.n, out);
+		}
 }
 
 /* A piece of the raw text, between added tokens that are looked for there. */
@@ -532,7 +598,7 @@ static void add_raw_piece(struct encoder *e, const char *s, size_t len, struct i
 		s = e->norm.p;
 		len = e->norm.len;
 	}
-	if (!e->plain && scan_can(&e->t->pretok, &e->t->normalized)) {
+	if (!e->plain && !e->fn && scan_can(&e->t->pretok, &e->t->normalized)) {
 		add_scanned(e, s, len, out);
 		return;
 	}

@@ -61,7 +61,7 @@ const struct scan_isa *const *scan_isa_all(void);
 
 enum {
 	SCAN_WINDOW = 64, /* blocks whose masks are made at once */
-	SCAN_ITEMS = 256  /* items of one call, at least, but for the last one */
+	SCAN_ITEMS = 128  /* items of one call, at least, but for the last one */
 };
 
 /* One block, non-ASCII characters and added tokens included. */

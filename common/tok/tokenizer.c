@@ -383,6 +383,61 @@ static int load_bytes(struct load *l)
 	return complete;
 }
 
+/* --- tokens that are pretokens ----------------------------------------------------------------- */
+
+enum { SEED_SETS = 15, SEED_LEAST = 8, SEEDS = 256 }; /* log2 of sets; merged at once */
+
+/* Short tokens, from the last to the first of them, to be merged. */
+struct seeds {
+	struct bpe_job job[SEEDS];
+	uint32_t id[SEEDS], ids[SEEDS * WORDCACHE_KEY];
+	size_t n;
+};
+
+static void put_seeds(struct tokenizer *t, struct seeds *s)
+{
+	size_t i;
+
+	bpe_encode_all(&t->bpe, s->job, s->n);
+	for (i = 0; i < s->n; i++) {
+		const struct bpe_job *j = &s->job[i];
+		struct wordcache_key k = wordcache_key(j->s, j->len, j->len);
+
+		struct wordcache_word *set = wordcache_set(&t->words, &k);
+
+		if (j->n == 1 && j->ids[0] == s->id[i] && !wordcache_find(set, &k))
+			wordcache_put(set, &k, j->ids, 1);
+	}
+	s->n = 0;
+}
+
+/* The first time through a text half of the new pretokens are tokens: that is known before.  The
+ * lower ids, which are more frequent, come last and so stay. */
+static void load_words(struct load *l)
+{
+	struct tokenizer *t = l->t;
+	struct seeds *s = xcalloc(1, sizeof(*s));
+	unsigned log2 = SEED_LEAST;
+	uint32_t id;
+
+	while (log2 < SEED_SETS && (t->n_id >> log2))
+		log2++;
+	wordcache_init(&t->words, log2);
+	for (id = t->n_id; id-- > 0;) {
+		const struct tokenizer_token *k = &t->token[id];
+
+		if (!k->used || !k->len || k->len > WORDCACHE_KEY)
+			continue;
+		s->job[s->n] = (struct bpe_job){
+		    t->bytes.p + k->off, s->ids + s->n * WORDCACHE_KEY, k->len, 0};
+		s->id[s->n++] = id;
+		if (s->n == SEEDS)
+			put_seeds(t, s);
+	}
+	put_seeds(t, s);
+	free(s);
+}
+
 static int nonempty(const json_t *v)
 {
 	return json_string_length(v) > 0;
@@ -412,6 +467,7 @@ static int load_model(struct load *l, const json_t *model)
 	if (load_vocab(l) < 0 || load_merges(l) < 0)
 		return -1;
 	complete = load_bytes(l);
+	load_words(l);
 	if (!complete && json_is_string(json_object_get(model, "unk_token")))
 		return refuse(l, "model.unk_token with a vocabulary that lacks some bytes");
 	if (!complete && truthy(json_object_get(model, "byte_fallback")))
@@ -635,6 +691,7 @@ void tokenizer_free(struct tokenizer *t)
 	buf_release(&t->bytes);
 	strtab_release(&t->vocab);
 	bpe_release(&t->bpe);
+	wordcache_release(&t->words);
 	added_release(&t->raw);
 	added_release(&t->normalized);
 	free(t);

@@ -35,6 +35,7 @@
 #include "tok/bpe.h"
 #include "tok/pretok.h"
 #include "tok/strtab.h"
+#include "tok/wordcache.h"
 
 enum tokenizer_profile { TOKENIZER_A, TOKENIZER_B, TOKENIZER_C };
 
@@ -57,6 +58,7 @@ struct tokenizer {
 	struct bpe bpe;
 	int nfc, ignore_merges, can_decode;
 	struct pretok pretok;
+	struct wordcache words;           /* the short tokens that are encoded as themselves */
 	struct added_set raw, normalized; /* matched before, and after, normalization */
 	struct h128 identity;
 };

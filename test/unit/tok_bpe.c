@@ -116,6 +116,38 @@ static void merges_differ(void **state)
 	bpe_work_release(&w);
 }
 
+/* Also with texts left over when the others are done, and empty ones. */
+static void merging_side_by_side_differs(void **state)
+{
+	enum { JOBS = 40 };
+	static char s[JOBS][BPE_SHORT];
+	static uint32_t want[BPE_SHORT], got[JOBS][BPE_SHORT];
+	struct bpe_job job[JOBS];
+	struct rule rule[MERGES];
+	struct bpe b;
+	struct pcg64 r;
+	size_t i, n, set;
+
+	(void)state;
+	pcg64_seed(&r, 4);
+	for (set = 0; set < 20; set++) {
+		make_rules(&r, rule, &b);
+		for (i = 0; i < JOBS; i++) {
+			size_t len = pcg64_next32(&r) % (i % 8 ? 20 : BPE_SHORT + 1);
+
+			random_text(&r, s[i], len);
+			job[i] = (struct bpe_job){.s = s[i], .ids = got[i], .len = len};
+		}
+		bpe_encode_all(&b, job, set % 2 ? JOBS : set);
+		for (i = 0; i < (set % 2 ? JOBS : set); i++) {
+			n = slow_encode(rule, s[i], job[i].len, want);
+			assert_int_equal(job[i].n, n);
+			assert_true(!n || !memcmp(got[i], want, n * sizeof(*want)));
+		}
+		bpe_release(&b);
+	}
+}
+
 static void last_of_equal_merges_is_not_used(void **state)
 {
 	struct bpe b;
@@ -296,6 +328,7 @@ static void large_counts_wrap(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(merges_differ),
+	    cmocka_unit_test(merging_side_by_side_differs),
 	    cmocka_unit_test(last_of_equal_merges_is_not_used), cmocka_unit_test(training_differs),
 	    cmocka_unit_test(large_counts_wrap)};
 
