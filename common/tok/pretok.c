@@ -160,29 +160,6 @@ static inline size_t space_end(const struct cut *c, size_t i)
 	return last == i ? e : last;
 }
 
-/* pretok_contraction in either case, and with U+017F for s. */
-static inline size_t contraction_fold(const struct cut *c, size_t i)
-{
-	const char *s = c->s + i;
-	size_t left = c->len - i;
-	int a, b;
-
-	if (left < 2)
-		return 0;
-	a = s[1] | 0x20;
-	if ((unsigned char)s[1] < 0x80 && (a == 's' || a == 't' || a == 'm' || a == 'd'))
-		return 2;
-	if (left < 3)
-		return 0;
-	if ((unsigned char)s[1] == 0xc5 && (unsigned char)s[2] == 0xbf)
-		return 3;
-	b = s[2] | 0x20;
-	if ((unsigned char)s[1] < 0x80 && (unsigned char)s[2] < 0x80 &&
-	    ((a == 'r' && b == 'e') || (a == 'v' && b == 'e') || (a == 'l' && b == 'l')))
-		return 3;
-	return 0;
-}
-
 static inline size_t gpt2_end(const struct cut *c, size_t i)
 {
 	size_t j = i, n;
@@ -235,7 +212,7 @@ static inline size_t cl100k_end(const struct cut *c, size_t i, int max_digits)
 	size_t n, m, j;
 	unsigned k, next;
 
-	if (c->s[i] == '\'' && (n = contraction_fold(c, i)))
+	if (c->s[i] == '\'' && (n = pretok_contraction_fold(c->s + i, c->len - i)))
 		return i + n;
 	k = class_at(c, i, &n);
 	if (k == TOKCHAR_L)
@@ -292,7 +269,8 @@ static inline size_t word_end(const struct cut *c, size_t i, size_t *upper)
 /* The same with a contraction behind it. */
 static inline size_t with_contraction(const struct cut *c, size_t e)
 {
-	return e < c->len && c->s[e] == '\'' ? e + contraction_fold(c, e) : e;
+	return e < c->len && c->s[e] == '\'' ? e + pretok_contraction_fold(c->s + e, c->len - e)
+					     : e;
 }
 
 static inline size_t o200k_end(const struct cut *c, size_t i)

@@ -61,4 +61,25 @@ static inline size_t pretok_contraction(const char *s, size_t left)
 	return 0;
 }
 
+/* The same in either case, and with U+017F for s. */
+static inline size_t pretok_contraction_fold(const char *s, size_t left)
+{
+	int a, b;
+
+	if (left < 2)
+		return 0;
+	a = s[1] | 0x20;
+	if ((unsigned char)s[1] < 0x80 && (a == 's' || a == 't' || a == 'm' || a == 'd'))
+		return 2;
+	if (left < 3)
+		return 0;
+	if ((unsigned char)s[1] == 0xc5 && (unsigned char)s[2] == 0xbf)
+		return 3;
+	b = s[2] | 0x20;
+	if ((unsigned char)s[1] < 0x80 && (unsigned char)s[2] < 0x80 &&
+	    ((a == 'r' && b == 'e') || (a == 'v' && b == 'e') || (a == 'l' && b == 'l')))
+		return 3;
+	return 0;
+}
+
 #endif

@@ -9,7 +9,7 @@
 
 /* --- masks without vector instructions --------------------------------------------------------- */
 
-enum { LETTER = 1, DIGIT = 2, WHITE = 4, SPACE = 8, QUOTE = 16, HIGH = 32 };
+enum { LETTER = 1, DIGIT = 2, WHITE = 4, SPACE = 8, QUOTE = 16, HIGH = 32, LINE = 64 };
 
 static unsigned kind_of(unsigned char c)
 {
@@ -21,6 +21,8 @@ static unsigned kind_of(unsigned char c)
 		return DIGIT;
 	if (c == ' ')
 		return WHITE | SPACE;
+	if (c == '\n' || c == '\r')
+		return WHITE | LINE;
 	if (c - (unsigned)'\t' < 5)
 		return WHITE;
 	return c == '\'' ? QUOTE : 0;
@@ -54,6 +56,7 @@ static void masks(
 			m->space |= (k >> 3 & 1) << i;
 			m->quote |= (k >> 4 & 1) << i;
 			m->high |= (k >> 5 & 1) << i;
+			m->line |= (k >> 6 & 1) << i;
 			if (is_first(pair, n_pair, u[i], i < 63 ? u[i + 1] : 0, i == 63))
 				m->cand |= (uint64_t)1 << i;
 		}
@@ -105,7 +108,8 @@ static inline uint64_t low(size_t n)
 
 int scan_can(const struct pretok *p, const struct added_set *set)
 {
-	return p->kind == PRETOK_GPT2 && set->simple;
+	return set->simple &&
+	       (p->kind == PRETOK_GPT2 || p->kind == PRETOK_CL100K || p->kind == PRETOK_QWEN2);
 }
 
 void scan_init(
@@ -120,8 +124,12 @@ void scan_init(
 	c->len = len;
 	c->block = c->n_pos = c->n_placed = c->n_queue = c->n_added = c->n_items = c->search =
 	    c->skip = c->window = 0;
-	c->join = c->set_next = c->clear_next = 0;
+	c->join = c->set_next = c->clear_next = c->ends = c->lead = 0;
+	c->digits = 0;
+	c->undecided = 0;
+	c->kind = p->kind;
 	c->carry = c->last = none;
+	c->last.x = UINT64_MAX; /* nothing is before the text */
 }
 
 void scan_release(struct scan *c)
@@ -151,6 +159,7 @@ static inline void classify(struct scan *c, struct scan_plane *p, unsigned k, si
 {
 	uint64_t bytes = low(len) << i, over = i + len > 64 ? low(i + len - 64) : 0;
 
+	p->rest |= bytes & (bytes - 1);
 	p->l |= k == TOKCHAR_L ? bytes : 0;
 	p->n |= k == TOKCHAR_N ? bytes : 0;
 	if (k == TOKCHAR_S) {
@@ -161,6 +170,7 @@ static inline void classify(struct scan *c, struct scan_plane *p, unsigned k, si
 		c->carry.l = k == TOKCHAR_L ? over : 0;
 		c->carry.n = k == TOKCHAR_N ? over : 0;
 		c->carry.s = k == TOKCHAR_S ? over : 0;
+		c->carry.rest = over;
 		c->skip = i + len - 64;
 	}
 }
@@ -171,8 +181,9 @@ static void classify_high(struct scan *c, struct scan_plane *p, size_t base, uin
 	p->l |= c->carry.l;
 	p->n |= c->carry.n;
 	p->s |= c->carry.s;
+	p->rest |= c->carry.rest;
 	high &= ~low(c->skip);
-	c->carry.l = c->carry.n = c->carry.s = c->skip = 0;
+	c->carry.l = c->carry.n = c->carry.s = c->carry.rest = c->skip = 0;
 	while (high) {
 		size_t i = (size_t)__builtin_ctzll(high);
 		unsigned k;
@@ -222,6 +233,8 @@ static void cover(struct scan_plane *p, uint64_t x)
 	p->s2 &= ~x;
 	p->s3 &= ~x;
 	p->space &= ~x;
+	p->line &= ~x;
+	p->rest &= ~x;
 	p->quote &= ~x;
 }
 
@@ -242,8 +255,9 @@ static void prepare(struct scan *c, struct scan_plane *p)
 	p->l = m->letter;
 	p->n = m->digit;
 	p->s = p->s1 = m->white;
-	p->s2 = p->s3 = p->x = 0;
+	p->s2 = p->s3 = p->rest = p->x = 0;
 	p->space = m->space;
+	p->line = m->line;
 	p->quote = m->quote;
 	if (m->high)
 		classify_high(c, p, base, m->high);
@@ -268,6 +282,21 @@ static inline uint64_t change(uint64_t a, uint64_t before)
 	return a ^ (a << 1 | before >> 63);
 }
 
+/* Whether the n bytes behind byte i of the block lie in the same piece. */
+static int same_piece(const struct scan *c, const struct scan_plane *next, unsigned i, size_t n)
+{
+	return !((c->cur.x >> i >> 1 | next->x << (63 - i)) & low(n));
+}
+
+/* A start n <= 63 places behind bit i. */
+static uint64_t set_start(struct scan *c, uint64_t starts, unsigned i, size_t n)
+{
+	if (i + n < 64)
+		return starts | (uint64_t)1 << (i + n);
+	c->set_next |= (uint64_t)1 << (i + n - 64);
+	return starts;
+}
+
 /* Move the starts behind the apostrophes in quote, each of which begins a pretoken. */
 static uint64_t cut_contractions(
     struct scan *c, const struct scan_plane *next, size_t base, uint64_t quote, uint64_t starts)
@@ -275,22 +304,18 @@ static uint64_t cut_contractions(
 	for (; quote; quote &= quote - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(quote);
 		size_t at = base + i, n = pretok_contraction(c->s + at, c->len - at);
-		uint64_t x = c->cur.x >> i >> 1 | next->x << (63 - i);
 
-		if (!n || x & low(n - 1))
-			continue; /* the piece ends before */
+		if (!n || !same_piece(c, next, i, n - 1))
+			continue;
 		starts &= ~((uint64_t)2 << i);
-		if (i + n < 64)
-			starts |= (uint64_t)1 << (i + n);
-		else
-			c->set_next |= (uint64_t)1 << (i + n - 64);
+		starts = set_start(c, starts, i, n);
 		if (i == 63)
 			c->clear_next |= 1;
 	}
 	return starts;
 }
 
-static uint64_t starts_of(struct scan *c, const struct scan_plane *next, size_t base)
+static uint64_t gpt2_starts(struct scan *c, const struct scan_plane *next, size_t base)
 {
 	const struct scan_plane *p = &c->cur, *l = &c->last;
 	uint64_t text = ~(p->s | p->x), text_next = ~(next->s | next->x);
@@ -309,7 +334,136 @@ static uint64_t starts_of(struct scan *c, const struct scan_plane *next, size_t 
 	c->set_next = c->clear_next = 0;
 	if (p->quote & starts)
 		starts = cut_contractions(c, next, base, p->quote & starts, starts);
-	return starts & low(c->len - base);
+	return starts;
+}
+
+/* --- the cl100k family ------------------------------------------------------------------------- */
+
+/* Of each character in first, the place behind its last byte; those of bit 63 and beyond are the
+ * next block's.  Adding carries a bit over the bytes that continue a character. */
+static uint64_t behind(struct scan *c, uint64_t first, uint64_t rest)
+{
+	uint64_t sum, from = first << 1 | c->lead;
+	unsigned over = __builtin_add_overflow(from, rest, &sum);
+
+	c->lead = first >> 63 | over;
+	return sum & ~rest;
+}
+
+/* The line ends of p right behind a run of other characters; they belong to it. */
+static uint64_t tail_lines(struct scan *c, const struct scan_plane *p, uint64_t other)
+{
+	uint64_t sum, from = (other << 1 | c->ends) & p->line, tail;
+
+	(void)__builtin_add_overflow(from, p->line, &sum);
+	tail = from ? p->line & ~sum : 0;
+	c->ends = (other | tail) >> 63;
+	return tail;
+}
+
+/* Numbers are cut after three digits. */
+static uint64_t cut_numbers(struct scan *c, const struct scan_plane *p)
+{
+	uint64_t n = p->n, b = c->last.n, first = n & ~p->rest, starts = 0;
+	uint64_t four = n & (n << 1 | b >> 63) & (n << 2 | b >> 62) & (n << 3 | b >> 61);
+	uint64_t rise = n & ~(n << 1 | b >> 63);
+	unsigned digits = c->digits;
+
+	c->digits = 0;
+	if (!n)
+		return 0;
+	if (!four && !(n >> 63))
+		return rise;
+	for (; first; first &= first - 1) {
+		uint64_t bit = first & -first;
+
+		if (rise & bit)
+			digits = 0;
+		if (!digits)
+			starts |= bit;
+		digits = digits == 2 ? 0 : digits + 1;
+	}
+	c->digits = n >> 63 ? digits : 0;
+	return starts;
+}
+
+/* Behind the last line end of white space the rest begins a pretoken: those of the places in from,
+ * which are white and behind a line end, where no line end follows in white, which has none. */
+static uint64_t last_lines(
+    struct scan *c, const struct scan_plane *p, uint64_t from, uint64_t white)
+{
+	uint64_t starts = 0;
+
+	if (c->undecided && ~white) {
+		c->undecided = 0;
+		if (p->line >> __builtin_ctzll(~white) & 1)
+			c->n_pos--;
+	}
+	for (; from; from &= from - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(from), n;
+
+		if (!(~white >> i)) {
+			c->undecided = 1;
+			return starts | (uint64_t)1 << i;
+		}
+		n = (unsigned)__builtin_ctzll(~white >> i);
+		if (!(p->line >> i >> n & 1))
+			starts |= (uint64_t)1 << i;
+	}
+	return starts;
+}
+
+/* Begin a pretoken behind the contractions of the apostrophes in quote, each of which leads
+ * letters. */
+static uint64_t cut_any_case(
+    struct scan *c, const struct scan_plane *next, size_t base, uint64_t quote, uint64_t starts)
+{
+	for (; quote; quote &= quote - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(quote);
+		size_t at = base + i, n = pretok_contraction_fold(c->s + at, c->len - at);
+
+		if (n && same_piece(c, next, i, n - 1))
+			starts = set_start(c, starts, i, n);
+	}
+	return starts;
+}
+
+/* With O for what is no letter, number or white space:
+ *	letters begin a pretoken unless a character leads them: the last one of white space, which is
+ *	no line end, or a single O that begins one itself
+ *	O begins one unless a space is before it; line ends behind O are part of it
+ *	white space begins one, so does what is behind its last line end, and its last character
+ *	when that is no line end and text follows */
+static uint64_t cl100k_starts(struct scan *c, const struct scan_plane *next, size_t base)
+{
+	const struct scan_plane *p = &c->cur, *l = &c->last;
+	uint64_t text = ~(p->s | p->x), text_next = ~(next->s | next->x);
+	uint64_t other = text & ~(p->l | p->n), other_last = ~(l->s | l->x | l->l | l->n);
+	uint64_t tail = tail_lines(c, p, other), white = p->s & ~tail, line = p->line & ~tail;
+	uint64_t last_line = c->join & 1, last_white = c->join >> 1;
+	uint64_t free =
+	    other & ~(other << 1 | other_last >> 63) & ~(p->space << 1 | l->space >> 63);
+	uint64_t lead = behind(c, free, p->rest) & p->l;
+	uint64_t letters = p->l & ~(p->l << 1 | l->l >> 63);
+	uint64_t starts = change(p->x, l->x) | free;
+
+	starts |= letters & ~lead & ~((white & ~line) << 1 | (l->s & ~l->line) >> 63);
+	starts |= c->kind == PRETOK_QWEN2 ? p->n & ~p->rest : cut_numbers(c, p);
+	starts |= white & ~(white << 1 | last_white);
+	starts |= p->s1 & ~p->line & ahead(text, text_next, 1);
+	if (p->s2 | p->s3)
+		starts |=
+		    (p->s2 & ahead(text, text_next, 2)) | (p->s3 & ahead(text, text_next, 3));
+	starts |= last_lines(c, p, (line << 1 | last_line) & white & ~line, white & ~line);
+	c->join = line >> 63 | white >> 63 << 1;
+	if (!base)
+		starts |= 1;
+	starts |= c->set_next;
+	c->set_next = 0;
+	if (p->quote & free)
+		starts =
+		    cut_any_case(c, next, base, p->quote & free & ahead(p->l, next->l, 1), starts);
+	return starts;
 }
 
 /* --- items ------------------------------------------------------------------------------------- */
@@ -334,13 +488,14 @@ static void put_starts(struct scan *c, size_t base, uint64_t starts)
 	c->n_pos = (size_t)(end - c->pos);
 }
 
-/* Forget the items that were handed out; the position behind them begins the next one. */
+/* Forget the items that were handed out; the positions behind them begin the next ones. */
 static void drop_items(struct scan *c)
 {
 	size_t i;
 
-	c->pos[0] = c->pos[c->n_items];
-	c->n_pos = 1;
+	c->n_pos -= c->n_items;
+	for (i = 0; i < c->n_pos; i++)
+		c->pos[i] = c->pos[c->n_items + i];
 	c->n_queue -= c->n_added;
 	c->n_placed -= c->n_added;
 	if (c->n_added)
@@ -352,7 +507,7 @@ static void drop_items(struct scan *c)
 /* Items that are complete, and their added tokens. */
 static size_t close_items(struct scan *c, int done)
 {
-	c->n_items = done ? c->n_pos : c->n_pos - 1;
+	c->n_items = done ? c->n_pos : c->n_pos - 1 - (size_t)c->undecided;
 	if (done)
 		c->pos[c->n_pos] = (uint32_t)c->len;
 	for (c->n_added = 0; c->n_added < c->n_placed; c->n_added++)
@@ -382,7 +537,9 @@ size_t scan_next(struct scan *c)
 		if (base >= c->len || c->n_pos > SCAN_ITEMS)
 			break;
 		prepare(c, &next);
-		starts = starts_of(c, &next, base);
+		starts = c->kind == PRETOK_GPT2 ? gpt2_starts(c, &next, base)
+						: cl100k_starts(c, &next, base);
+		starts &= low(c->len - base);
 		place_added(c, base, starts);
 		put_starts(c, base, starts);
 		c->last = c->cur;

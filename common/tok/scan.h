@@ -1,4 +1,4 @@
-/* scan: a piece of text to GPT-2 pretokens and added tokens in one pass, 64 bytes at a time.
+/* scan: a piece of text to pretokens and added tokens in one pass, 64 bytes at a time.
  *
  *	struct scan c;
  *	scan_init(&c, &splitter, &added, s, len);
@@ -6,8 +6,8 @@
  *		item i < n is s[c.pos[i], c.pos[i + 1]): a pretoken, or, when it is the item of
  *		c.added[0 .. c.n_added), the added tokens of these entries, one after the other
  *
- * What pretok_split() and added_next() give one after the other, exactly, for the splitter
- * PRETOK_GPT2 and added tokens without flags (scan_can).  Each block of 64 bytes becomes bit masks:
+ * What pretok_split() and added_next() give one after the other, exactly, for the splitters
+ * PRETOK_GPT2, _CL100K and _QWEN2, and added tokens without flags (scan_can).  Each block of 64 bytes becomes bit masks:
  * letters, digits, white space, spaces, apostrophes, bytes from 0x80 up, and the places where an
  * added token may begin.  Non-ASCII characters and these places are looked at one by one; where
  * pretokens begin then follows from the masks by shifts:
@@ -16,6 +16,9 @@
  *	E	the last character of white space that text follows: \s+(?!\S)
  *	J	a space that text follows: it leads the run behind it, which then begins no pretoken
  *	starts = (T | E) & ~(J << 1), and behind the contractions 's 't 'm 'd 're 've 'll
+ *
+ * For the cl100k family the rules are others (scan.c, cl100k_starts): one character that is no line
+ * end leads letters, line ends belong to what is before them, numbers are cut.
  *
  * Text must be valid UTF-8 and less than 2 GiB.  The masks are made by the best instruction set of
  * this CPU; all of them give the same.
@@ -31,7 +34,7 @@
 
 /* Of 64 bytes, the first in bit 0; of ASCII characters but for high. */
 struct scan_mask {
-	uint64_t letter, digit, white, space, quote, high;
+	uint64_t letter, digit, white, space, line, quote, high; /* line: \n and \r */
 	uint64_t cand; /* an added token may begin; bit 63 without regard to the byte behind it */
 };
 
@@ -68,8 +71,9 @@ enum {
 struct scan_plane {
 	uint64_t l, n, s;    /* class, of all bytes of a character */
 	uint64_t s1, s2, s3; /* first byte of white space of 1, 2, 3 bytes */
-	uint64_t space, quote;
-	uint64_t x; /* in an added token, or behind the text */
+	uint64_t space, line, quote;
+	uint64_t rest; /* bytes of a character but for its first */
+	uint64_t x;    /* in an added token, or behind the text */
 };
 
 struct scan_added {
@@ -94,6 +98,12 @@ struct scan {
 	size_t skip;            /* bytes of the block that belong to the character before it */
 	struct scan_plane last; /* of the block before cur; bit 63 is used */
 	uint64_t join, set_next, clear_next;
+	/* what the last block says of this one, for cl100k */
+	uint64_t ends,
+	    lead; /* bit 0: its line ends are those of the token before; a lead ends there */
+	unsigned digits; /* of the number that goes on, modulo 3 */
+	int undecided;   /* the last start is none if white space goes on to a line end */
+	enum pretok_kind kind;
 	size_t window; /* first block of mask[] */
 	struct scan_mask mask[SCAN_WINDOW];
 	char tail[64];

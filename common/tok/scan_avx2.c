@@ -42,6 +42,7 @@ static void masks(
 		m->digit = bits(within(a, '0', 9), within(b, '0', 9));
 		m->space = equal(a, b, ' ');
 		m->white = m->space | bits(within(a, '\t', 4), within(b, '\t', 4));
+		m->line = equal(a, b, '\n') | equal(a, b, '\r');
 		m->quote = equal(a, b, '\'');
 		m->high = bits(a, b);
 		m->cand = 0;

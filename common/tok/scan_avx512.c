@@ -26,6 +26,7 @@ static void masks(
 		m->digit = within(x, '0', 9);
 		m->space = equal(x, ' ');
 		m->white = m->space | within(x, '\t', 4);
+		m->line = equal(x, '\n') | equal(x, '\r');
 		m->quote = equal(x, '\'');
 		m->high = _mm512_movepi8_mask(x);
 		m->cand = 0;
