@@ -160,6 +160,9 @@ static int child_dies(enum death how)
 	if (pid == 0) {
 		struct out *f;
 
+		/* the test may run in the background, or under nohup */
+		signal(SIGINT, SIG_DFL);
+		signal(SIGHUP, SIG_DFL);
 		out_signals();
 		if (how == BY_OTHER_THREAD)
 			pthread_create(&t, NULL, sleep_long, NULL);
