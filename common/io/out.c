@@ -19,7 +19,13 @@
 #include "base/err.h"
 #include "base/os.h"
 
-enum { OUT_BUF = 256 << 10, ZSTD_LEVEL = 3, GZIP_LEVEL = 6, GZIP_WINDOW = 15 + 16 };
+enum {
+	OUT_BUF = 256 << 10,
+	ZSTD_LEVEL = 3,
+	GZIP_LEVEL = 6,
+	GZIP_TABLE = 4,
+	GZIP_WINDOW = 15 + 16
+};
 
 enum packing { PACK_NONE, PACK_GZIP, PACK_ZSTD };
 
@@ -436,11 +442,12 @@ static void no_memory(const char *what)
 }
 
 /* The header of a gzip member: no time, no name, no system. */
-static void gz_begin(z_stream *z)
+static void gz_begin(const struct out *f, z_stream *z)
 {
 	static gz_header head = {.os = 255};
+	int level = f->flags & OUT_TABLE ? GZIP_TABLE : GZIP_LEVEL;
 
-	if (deflateInit2(z, GZIP_LEVEL, Z_DEFLATED, GZIP_WINDOW, 8, Z_DEFAULT_STRATEGY) != Z_OK ||
+	if (deflateInit2(z, level, Z_DEFLATED, GZIP_WINDOW, 8, Z_DEFAULT_STRATEGY) != Z_OK ||
 	    deflateSetHeader(z, &head) != Z_OK)
 		no_memory("deflate");
 }
@@ -452,7 +459,7 @@ static int gz_write(struct out *f, const char *p, size_t n, int end)
 
 	if (!f->inside) {
 		memset(&f->gz, 0, sizeof f->gz);
-		gz_begin(&f->gz);
+		gz_begin(f, &f->gz);
 		f->inside = 1;
 	}
 	do {
@@ -604,13 +611,13 @@ static void pack_zstd(const void *p, size_t n, struct buf *dst)
 }
 
 /* One member for each GiB, for zlib counts in 32 bits. */
-static void pack_gzip(const unsigned char *p, size_t n, struct buf *dst)
+static void pack_gzip(const struct out *f, const unsigned char *p, size_t n, struct buf *dst)
 {
 	do {
 		size_t part = n < (1u << 30) ? n : 1u << 30, bound;
 		z_stream z = {0};
 
-		gz_begin(&z);
+		gz_begin(f, &z);
 		bound = deflateBound(&z, part);
 		buf_need(dst, bound);
 		z.next_in = (unsigned char *)p;
@@ -632,7 +639,7 @@ void out_pack(const struct out *f, const void *p, size_t n, struct buf *dst)
 		return;
 	switch (f->packing) {
 	case PACK_GZIP:
-		pack_gzip(p, n, dst);
+		pack_gzip(f, p, n, dst);
 		break;
 	case PACK_ZSTD:
 		pack_zstd(p, n, dst);

@@ -27,7 +27,8 @@
 enum {
 	OUT_BINARY = 1, /* refuse a terminal */
 	OUT_HASH = 2,   /* out_commit needs the hash even for stdout (always kept for files) */
-	OUT_NEW = 4     /* refuse to replace an existing file */
+	OUT_NEW = 4,    /* refuse to replace an existing file */
+	OUT_TABLE = 8   /* gzip level 4: three times as fast, and no larger for rows of numbers */
 };
 
 struct out;

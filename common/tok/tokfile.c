@@ -101,7 +101,7 @@ static int writer_open(struct tokfile_writer *w, const char *path, int flags)
 		return -1;
 	if ((flags & TOKFILE_DOCS) && !out_is_stdout(w->out)) {
 		w->docs_path = xasprintf("%s.docs.csv.gz", path);
-		w->docs = out_open(w->docs_path, 0);
+		w->docs = out_open(w->docs_path, OUT_TABLE);
 		if (w->docs == NULL)
 			return -1;
 	}
