@@ -15,12 +15,16 @@
 
 /* --- lists of ids ------------------------------------------------------------------------------ */
 
+enum { LARGE = 2 << 20 }; /* ids that get huge pages */
+
 void ids_grow(struct ids *v, size_t extra)
 {
 	if (v->cap - v->n >= extra)
 		return;
 	v->cap = v->n + extra + v->cap / 2 + 64;
 	v->p = xreallocarray(v->p, v->cap, sizeof(*v->p));
+	if (v->cap - v->n >= LARGE)
+		os_huge_pages(v->p + v->n, (v->cap - v->n) * sizeof(*v->p));
 }
 
 void ids_release(struct ids *v)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "base/os.h"
 #include "base/pipe.h"
 #include "base/progress.h"
 #include "base/stats.h"
@@ -11,6 +12,7 @@
 
 enum {
 	BATCH = 1 << 20, /* bytes read at once */
+	LARGE = 8 << 20, /* texts in huge pages */
 	WARN_BAD = 5     /* bad texts that are named */
 };
 
@@ -77,7 +79,10 @@ static int fill(struct run *c, struct buf *data)
 		size_t room, i;
 		ssize_t n;
 
+		room = data->cap;
 		buf_need(data, BATCH);
+		if (data->cap > room && data->cap >= LARGE)
+			os_huge_pages(data->p + data->len, data->cap - data->len);
 		room = data->cap - data->len;
 		n = in_read(c->in, data->p + data->len, room < BATCH ? room : BATCH);
 		if (n <= 0)

@@ -1,5 +1,6 @@
 #include "tok/tokfile.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -153,15 +154,37 @@ static int flush(struct tokfile_writer *w)
 	return rc;
 }
 
+enum { CHECK = 64 };
+
+/* CHECK ids as two bytes each, when all are below limit; the loops have no branch, so that they
+ * become vector code. */
+static int put16(unsigned char *p, const uint32_t *ids, uint64_t limit)
+{
+	uint32_t last = limit < UINT32_MAX ? (uint32_t)limit - 1 : UINT32_MAX;
+	uint16_t v[CHECK];
+	unsigned above = 0;
+	int i;
+
+	for (i = 0; i < CHECK; i++) {
+		above |= ids[i] > last;
+		v[i] = htole16((uint16_t)ids[i]);
+	}
+	memcpy(p, v, sizeof(v));
+	return !above;
+}
+
 /* Appends ids[0, n) to the buffer; returns how many were in range. */
 static size_t encode(struct tokfile_writer *w, const uint32_t *ids, size_t n)
 {
 	unsigned char *p;
-	size_t i;
+	size_t i = 0;
 
 	buf_need(&w->bytes, n * w->meta.width);
 	p = (unsigned char *)w->bytes.p + w->bytes.len;
-	for (i = 0; i < n && ids[i] < w->meta.vocab_size; i++) {
+	while (
+	    w->meta.width == 2 && n - i >= CHECK && put16(p + 2 * i, ids + i, w->meta.vocab_size))
+		i += CHECK;
+	for (; i < n && ids[i] < w->meta.vocab_size; i++) {
 		if (w->meta.width == 2)
 			le_put16(p + 2 * i, ids[i]);
 		else
@@ -195,8 +218,6 @@ int tokfile_put(struct tokfile_writer *w, const uint32_t *ids, size_t n)
 	}
 	return 0;
 }
-
-enum { CHECK = 64 };
 
 /* Whether one of CHECK ids of two bytes is above max; the loop has no branch, so that it becomes
  * vector code. */
