@@ -45,6 +45,7 @@ void bpe_release(struct bpe *b)
 	free(b->slot);
 	free(b->may);
 	free(b->made);
+	free(b->sure);
 	free(b->bytes);
 	memset(b, 0, sizeof(*b));
 }
@@ -102,6 +103,22 @@ static inline uint32_t rank_of(const struct bpe *b, uint32_t left, uint32_t righ
 	return rank_at(b, pair, hash_of(pair));
 }
 
+static inline uint32_t left_of(uint64_t slot)
+{
+	return (uint32_t)(slot >> (RANK_BITS + ID_BITS));
+}
+
+static inline uint32_t right_of(uint64_t slot)
+{
+	return (uint32_t)(slot >> RANK_BITS) & ((1u << ID_BITS) - 1);
+}
+
+/* Whether the pair with that rank merges wherever it stands. */
+static inline int is_sure(const struct bpe *b, uint32_t rank)
+{
+	return rank != NO_RANK && b->sure[rank / 64] >> rank % 64 & 1;
+}
+
 /* The id that the merge of a rank makes. */
 static inline uint32_t made_by(const struct bpe *b, uint32_t rank)
 {
@@ -125,6 +142,47 @@ void bpe_merge(struct bpe *b, uint32_t left, uint32_t right, uint32_t rank, uint
 		b->n_made = rank + 1;
 }
 
+/* Mark the pairs that merge whatever is beside them: neither half has a merge of a lower rank with
+ * what may come before or behind, nor has what they become. */
+static void find_sure(struct bpe *b)
+{
+	uint32_t *before, *behind; /* the lowest rank of a pair that the symbol ends, begins */
+	size_t n = 0, i;
+
+	for (i = 0; i <= b->mask; i++)
+		if (b->slot[i] != UINT64_MAX) {
+			n = left_of(b->slot[i]) > n ? left_of(b->slot[i]) : n;
+			n = right_of(b->slot[i]) > n ? right_of(b->slot[i]) : n;
+		}
+	for (i = 0; i < b->n_made; i++)
+		n = b->made[i] > n ? b->made[i] : n;
+	before = xreallocarray(NULL, n + 1, 2 * sizeof(*before));
+	behind = before + n + 1;
+	memset(before, 0xff, 2 * (n + 1) * sizeof(*before));
+	for (i = 0; i <= b->mask; i++)
+		if (b->slot[i] != UINT64_MAX) {
+			uint32_t r = (uint32_t)b->slot[i] & NO_RANK;
+			uint32_t *x = &before[right_of(b->slot[i])],
+				 *y = &behind[left_of(b->slot[i])];
+
+			*x = r < *x ? r : *x;
+			*y = r < *y ? r : *y;
+		}
+	free(b->sure);
+	b->sure = xcalloc(b->n_made / 64 + 1, sizeof(*b->sure));
+	for (i = 0; i <= b->mask; i++) {
+		uint32_t x = left_of(b->slot[i]), y = right_of(b->slot[i]), r, z;
+
+		if (b->slot[i] == UINT64_MAX)
+			continue;
+		r = (uint32_t)b->slot[i] & NO_RANK;
+		z = b->made[r];
+		if (x != y && before[x] > r && behind[y] > r && before[z] > r && behind[z] > r)
+			b->sure[r / 64] |= (uint64_t)1 << r % 64;
+	}
+	free(before);
+}
+
 void bpe_build(struct bpe *b)
 {
 	size_t r;
@@ -133,6 +191,7 @@ void bpe_build(struct bpe *b)
 	for (r = 0; r < b->n_made && b->made[r] == b->made[0] + r; r++)
 		;
 	b->even = r == b->n_made;
+	find_sure(b);
 	b->bytes = xreallocarray(b->bytes, 65536, sizeof(*b->bytes));
 	for (i = 0; i < 256; i++)
 		for (k = 0; k < 256; k++)
@@ -161,25 +220,61 @@ static inline int32_t wait_of(uint32_t rank, size_t at)
 	return (int32_t)(rank << PLACE_BITS | (uint32_t)at);
 }
 
-/* Symbols of the bytes that have one, and the ranks of their pairs; the last has none. */
+/* Symbols while they are laid down; the last may be made of several bytes. */
+struct laid {
+	uint32_t *ids, *rank;
+	size_t n;
+	int byte; /* what the last one is, or -1 when it is several; then the rank before is not set */
+};
+
+/* The last symbol is complete: the rank of the pair that ends with it, unless that is sure, too. */
+static void settle(const struct bpe *b, struct laid *l)
+{
+	while (l->byte < 0 && l->n > 1) {
+		uint32_t r = rank_of(b, l->ids[l->n - 2], l->ids[l->n - 1]);
+
+		l->rank[l->n - 2] = r;
+		if (!is_sure(b, r))
+			break;
+		l->ids[--l->n - 1] = made_by(b, r);
+	}
+}
+
+/* Symbols of the bytes that have one, sure pairs merged, and the ranks of the pairs of symbols; the
+ * last has none. */
 static size_t start(const struct bpe *b, const char *s, size_t len, uint32_t *ids, uint32_t *rank)
 {
 	const unsigned char *u = (const unsigned char *)s;
-	size_t n = 0, i;
-	unsigned before = 0;
+	struct laid l = {.ids = ids, .rank = rank};
+	uint32_t id, r;
+	size_t i;
 
 	for (i = 0; i < len; i++) {
-		ids[n] = b->byte_id[u[i]];
-		if (ids[n] == BPE_NONE)
+		id = b->byte_id[u[i]];
+		if (id == BPE_NONE)
 			continue;
-		if (n)
-			rank[n - 1] = b->bytes[before << 8 | u[i]];
-		before = u[i];
-		n++;
+		if (l.n) {
+			r = l.byte < 0 ? rank_of(b, ids[l.n - 1], id)
+				       : b->bytes[(unsigned)l.byte << 8 | u[i]];
+			if (is_sure(b, r)) {
+				ids[l.n - 1] = made_by(b, r);
+				l.byte = -1;
+				continue;
+			}
+			if (l.byte < 0) {
+				settle(b, &l);
+				r = rank_of(b, ids[l.n - 1], id);
+			}
+			rank[l.n - 1] = r;
+		}
+		ids[l.n++] = id;
+		l.byte = u[i];
 	}
-	if (n)
-		rank[n - 1] = NO_RANK;
-	return n;
+	if (l.n) {
+		settle(b, &l);
+		rank[l.n - 1] = NO_RANK;
+	}
+	return l.n;
 }
 
 /* The lowest of the first n, rounded up to 4, but at least LEAST. */

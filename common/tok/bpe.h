@@ -38,7 +38,9 @@ struct bpe {
 	uint64_t *may;  /* 16 bits a slot: a pair with that hash exists; it stays in the cache */
 	uint32_t *made; /* id by rank */
 	size_t cap_made, n_made;
-	int even;        /* made[rank] is made[0] + rank for all */
+	uint64_t
+	    *sure; /* bit by rank: the pair merges whatever is beside it, so that it may at once */
+	int even;  /* made[rank] is made[0] + rank for all */
 	uint32_t *bytes; /* rank of two bytes, first << 8 | second, or BPE_NONE */
 };
 
