@@ -227,10 +227,13 @@ struct laid {
 	int byte; /* what the last one is, or -1 when it is several; then the rank before is not set */
 };
 
-/* The last symbol is complete: the rank of the pair that ends with it, unless that is sure, too. */
-static void settle(const struct bpe *b, struct laid *l)
+/* The last symbol is complete: the rank of the pair that ends with it, unless that is sure, too;
+ * then 1, and it is longer. */
+static int settle(const struct bpe *b, struct laid *l)
 {
-	while (l->byte < 0 && l->n > 1) {
+	int longer = 0;
+
+	for (; l->byte < 0 && l->n > 1; longer = 1) {
 		uint32_t r = rank_of(b, l->ids[l->n - 2], l->ids[l->n - 1]);
 
 		l->rank[l->n - 2] = r;
@@ -238,6 +241,7 @@ static void settle(const struct bpe *b, struct laid *l)
 			break;
 		l->ids[--l->n - 1] = made_by(b, r);
 	}
+	return longer;
 }
 
 /* Symbols of the bytes that have one, sure pairs merged, and the ranks of the pairs of symbols; the
@@ -261,10 +265,8 @@ static size_t start(const struct bpe *b, const char *s, size_t len, uint32_t *id
 				l.byte = -1;
 				continue;
 			}
-			if (l.byte < 0) {
-				settle(b, &l);
+			if (settle(b, &l))
 				r = rank_of(b, ids[l.n - 1], id);
-			}
 			rank[l.n - 1] = r;
 		}
 		ids[l.n++] = id;
