@@ -25,25 +25,20 @@ cpu() {
 echo "# $(uname -m), $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(date -u +%F)"
 echo "# commit $(git rev-parse --short HEAD 2>/dev/null || echo unknown); $(basename "$tok")"
 echo "# system	input	first	warm	other ids"
-"$bench" "$tok" "$@" | awk -F'\t' 'NR > 1 { print "olmo.c\t" $1 "\t" $3 "\t" $4 "\t" }'
-if [ -n "${RIVALS:-}" ]; then
-	for f; do
-		"$bin/tokenize" -q -t "$tok" --eos-id none --format ids "$f" >"$dir/$(basename "$f").ids"
-	done
-	n=$#
-	while [ "$n" -gt 0 ]; do
-		f=$1
-		shift
-		set -- "$@" "$dir/$(basename "$f").ids" "$f"
-		n=$((n - 1))
-	done
-	"$RIVALS" test/bench/tokenize_rivals.py "$tok" "$@"
-	for f; do
-		case $f in *.ids) ;; *) last=$f ;; esac
-	done
-else
-	for f; do last=$f; done
-fi
+# Input by input, so that all meet the machine as it is at the time.
+for f; do
+	"$bench" "$tok" "$f" | awk -F'\t' 'NR > 1 { print "olmo.c\t" $1 "\t" $3 "\t" $4 "\t" }'
+	[ -n "${RIVALS:-}" ] || continue
+	"$bin/tokenize" -q -t "$tok" --eos-id none --format ids "$f" >"$dir/ids"
+	"$RIVALS" test/bench/tokenize_rivals.py "$tok" "$dir/ids" "$f"
+done | tee "$dir/rows"
+for f; do last=$f; done
+awk -F'\t' '
+	/^#/ { next }
+	$1 == "olmo.c" { first[$2] = $3; warm[$2] = $4; next }
+	!n++ { print "# times as fast as" }
+	{ printf "# %s\t%s\tfirst %.2f\twarm %.2f\n", $1, $2, first[$2] / $3, warm[$2] / $4 }
+' "$dir/rows"
 
 # From .jsonl.zst to a token file: CPU seconds, and of its two parts alone.
 zstd -q -3 "$last" -o "$dir/docs.jsonl.zst"
