@@ -170,6 +170,16 @@ EOF
 	tokenize -f -t "$REF/qwen2.json" --decode x.tok
 }
 
+@test "the tokenizer's identity is not the hash of what the manual says" {
+	command -v xxhsum >/dev/null || skip "no xxhsum"
+	perl -MJSON::PP -MUnicode::Normalize -e 1 || skip "no JSON::PP"
+	for t in flags o200k train-reuse; do
+		echo '"a"' | tokenize -q -t "$REF/$t.json" --eos-id none --input strings --manifest m.json -o - >/dev/null
+		perl "$ROOT/test/ref/identity.pl" "$REF/$t.json" | xxhsum -H128 | cut -c 1-32 >want
+		[ "$(jq -r .options.tokenizer m.json)" = "$(cat want)" ]
+	done
+}
+
 @test "the tokenizer's identity changes with the form of its file, or not with its content" {
 	printf '{"id":"1","text":"cat","source":"s"}\n' >a.jsonl
 	jq -S . "$OLMO" >same.json
