@@ -14,6 +14,7 @@
 #include "io/manifest.h"
 #include "io/out.h"
 #include "tok/bpetrain.h"
+#include "tok/detok.h"
 #include "tok/encoder.h"
 #include "tok/labels.h"
 #include "tok/team.h"
@@ -669,47 +670,28 @@ static void train_all(struct job *j)
 	wordcount_release(&j->words);
 }
 
-/* A line: a JSON list of ids → its text as a JSON string. */
+static struct detok detok(const struct job *j)
+{
+	return (struct detok){.t = j->t,
+	    .name = j->tokenizer_path,
+	    .skip_special = j->skip_special,
+	    .any = j->o.force};
+}
+
 static int decode_line(void *ctx, void *thread, struct textrun_text *t)
 {
 	struct job *j = ctx;
 	struct worker *w = thread;
 	struct result *r = new_result(t->mem);
-	json_error_t e;
-	json_t *v = json_loadb(t->p, t->len, 0, &e), *item;
-	size_t i;
-	int rc = 0;
+	struct detok d = detok(j);
 
 	t->user = r;
-	w->ids.n = w->buf.len = 0;
-	if (!json_is_array(v)) {
-		err_set("not a JSON list of ids%s%s", v ? "" : ": ", v ? "" : e.text);
-		rc = -1;
-	}
-	for (i = 0; !rc && i < json_array_size(v); i++) {
-		item = json_array_get(v, i);
-		if (!json_is_integer(item) || json_integer_value(item) < 0 ||
-		    json_integer_value(item) >= j->t->n_id) {
-			err_set("item %zu is no id of %s (0 to %u)", i, j->tokenizer_path,
-			    j->t->n_id - 1);
-			rc = -1;
-		} else {
-			ids_push(&w->ids, (uint32_t)json_integer_value(item));
-		}
-	}
-	json_decref(v);
-	if (!rc)
-		rc = tokenizer_decode(j->t, w->ids.p, w->ids.n, j->skip_special, &w->buf);
-	if (!rc) {
-		struct buf line = {0};
-
-		jstr_put(&line, w->buf.p, w->buf.len);
-		buf_chr(&line, '\n');
-		r->shown = keep(t->mem, line.p, line.len);
-		r->shown_len = line.len;
-		buf_release(&line);
-	}
-	return rc;
+	w->buf.len = 0;
+	if (detok_list(&d, t->p, t->len, &w->ids, &w->buf) < 0)
+		return -1;
+	r->shown = keep(t->mem, w->buf.p, w->buf.len);
+	r->shown_len = w->buf.len;
+	return 0;
 }
 
 static int put_line(void *ctx, struct textrun_text *t)
@@ -721,58 +703,13 @@ static int put_line(void *ctx, struct textrun_text *t)
 	return out_write(j->out, r->shown, r->shown_len);
 }
 
-/* All ids of a token file as text; characters may straddle the parts it is read in. */
-static int decode_stream(struct job *j, const struct tokfile *f, struct buf *raw, struct buf *text)
-{
-	enum { PART = 1 << 16 };
-	uint32_t *ids = xreallocarray(NULL, PART, sizeof(*ids));
-	uint64_t at;
-	int rc = 0;
-
-	raw->len = 0;
-	for (at = 0; !rc && at < f->count; at += PART) {
-		size_t n = f->count - at < PART ? (size_t)(f->count - at) : PART, used;
-
-		tokfile_read(f, at, n, ids);
-		rc = tokenizer_decode_raw(j->t, ids, n, j->skip_special, raw);
-		if (rc < 0) {
-			err_prefix("%s: ids from %llu on", f->path, (unsigned long long)at);
-			break;
-		}
-		text->len = 0;
-		used = tokenizer_lossy(raw->p, raw->len, at + n == f->count, text);
-		rc = out_write(j->out, text->p, text->len);
-		memmove(raw->p, raw->p + used, raw->len - used);
-		raw->len -= used;
-	}
-	free(ids);
-	return rc;
-}
-
 static int decode_file(struct job *j, const char *path)
 {
-	struct h128 none = {0, 0};
-	struct buf raw = {0}, text = {0};
-	struct tokfile *f = tokfile_open(path);
-	int rc = f ? tokfile_verify(f) : -1;
+	struct detok d = detok(j);
 
-	if (!rc && !j->o.force && !h128_eq(f->meta.tokenizer, none) &&
-	    !h128_eq(f->meta.tokenizer, tokenizer_identity(j->t))) {
-		err_set("%s was made with another tokenizer than %s (-f decodes it all the same)",
-		    path, j->tokenizer_path);
-		rc = -1;
-	}
-	buf_need(&raw, 1);
-	if (!rc)
-		rc = decode_stream(j, f, &raw, &text);
-	if (!rc)
-		rc = strcmp(path, "-") ? manifest_input_file(j->m, "tokens", path) : 0;
-	if (!rc)
-		j->n_decoded += f->count;
-	tokfile_close(f);
-	buf_release(&raw);
-	buf_release(&text);
-	return rc;
+	if (detok_file(&d, path, j->out, &j->n_decoded) < 0)
+		return -1;
+	return strcmp(path, "-") ? manifest_input_file(j->m, "tokens", path) : 0;
 }
 
 static int decode_files(struct job *j)
