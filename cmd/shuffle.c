@@ -38,6 +38,7 @@ enum {
 	ORDER_FROM,
 	TOKENS,
 	MEMORY,
+	PASSES,
 	DTYPE,
 	RUN,
 	TEXT
@@ -59,7 +60,8 @@ static const struct opt own[] = {
     {"raw", RAW, NULL, "write OLMo's headerless global_indices.npy"},
     {"unit", UNIT, "UNIT", "what moves as a whole: instance or document [instance]"},
     {"order-file", ORDER_FROM, "FILE", "the order to copy in, instead of --algo"},
-    {"memory", MEMORY, "SIZE", "for --copy: an output above it goes through a file [1G]"},
+    {"memory", MEMORY, "SIZE", "for --copy: bytes of memory for ids [1G]"},
+    {"passes", PASSES, "N", "for --copy: 1 or 2 [1 if the inputs fit SIZE or the free memory]"},
     {"tokens", TOKENS, "N", "ids of the mixture"},
     {"dtype", DTYPE, "TYPE", "u16 or u32: ids of headerless .npy files [u16]"},
     {"run", RUN, "RUN|CONF", "a run's directory or its config"},
@@ -71,8 +73,8 @@ static const struct opt own[] = {
 static const struct prog prog = {
     "shuffle",
     "--order {--count N|TOK..} --seq-len T --seed S --epoch E [OPTIONS] -o FILE\n"
-    "--copy [--unit instance|document] [--seq-len T|--order-file FILE] [--memory SIZE] -o OUT.tok "
-    "TOK..\n"
+    "--copy [--unit instance|document] [--seq-len T|--order-file FILE] [--memory SIZE] "
+    "[--passes N] -o OUT.tok TOK..\n"
     "--mix --tokens N -o OUT.tok W:TOK..\n"
     "--verify OUT.tok TOK..\n"
     "--which STEP[:RANK]|--when ID --run RUN|CONF [--text]",
@@ -84,7 +86,7 @@ struct shuffle {
 	struct opts o;
 	int mode;
 	uint64_t count, seq_len, epoch, world, n_tok, memory;
-	int has_count, drop_last, raw, documents, has_unit, text;
+	int passes, has_count, drop_last, raw, documents, has_unit, text;
 	enum order_algo algo;
 	const char *order_file, *run, *tokenizer_path, *what; /* what: of --which or --when */
 	struct tokfile_meta raw_meta;
@@ -171,6 +173,9 @@ static void take_option(struct shuffle *s, int key, const char *arg)
 		break;
 	case MEMORY:
 		s->memory = opt_size("memory", arg);
+		break;
+	case PASSES:
+		s->passes = (int)opt_u64("passes", arg, 1, 2);
 		break;
 	case DTYPE:
 		set_dtype(s, arg);
@@ -481,7 +486,8 @@ static int copy_units(
 {
 	struct filehash *input = xcalloc(u->list->n_file + 1, sizeof(*input));
 	char *dir = temp_dir(s);
-	struct rearrange_how how = {.memory = s->memory, .threads = s->o.threads, .dir = dir};
+	struct rearrange_how how = {
+	    .memory = s->memory, .threads = s->o.threads, .dir = dir, .passes = s->passes};
 	int rc = rearrange_copy(u, o, &how, w, input);
 	size_t i;
 

@@ -1,5 +1,6 @@
 #include "io/out.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +43,9 @@ struct out {
 	int inside;    /* the stream compressor has an unfinished member or frame */
 	uint64_t pos;  /* bytes given by the caller */
 	uint64_t size; /* stored bytes */
-	struct hasher hash;
+	struct blockhash hash;
+	int fd_direct;      /* the same file, past the page cache; -1: none */
+	uint64_t reserved;  /* bytes the file was made for */
 	struct buf pending; /* stored bytes not yet written */
 	z_stream gz;
 	ZSTD_CCtx *zstd;
@@ -353,8 +356,8 @@ struct out *out_open(const char *path, unsigned flags)
 
 	f->flags = flags;
 	f->name = xstrdup(is_std ? "(stdout)" : path);
-	f->fd = -1;
-	hasher_init(&f->hash);
+	f->fd = f->fd_direct = -1;
+	blockhash_init(&f->hash);
 	if (is_std) {
 		f->fd = STDOUT_FILENO;
 		if (flags & OUT_BINARY && isatty(f->fd)) {
@@ -390,22 +393,39 @@ static int again(const struct out *f)
 	return -1;
 }
 
-static int write_all(struct out *f, const char *p, size_t n)
+/* To their place in a file, or to the end of a stream.  Some file systems say only now that they
+ * cannot write past the page cache. */
+static int put(const struct out *f, int fd, const char *p, size_t n, uint64_t at)
 {
 	ssize_t got;
 
-	hasher_add(&f->hash, p, n);
-	f->size += n;
 	while (n) {
-		got = write(f->fd, p, n);
+		got = f->path ? pwrite(fd, p, n, (off_t)at) : write(fd, p, n);
 		if (got < 0 && errno == EINTR)
 			continue;
-		if (got < 0)
-			return write_fail(f);
+		if (got < 0 && errno == EINVAL && fd == f->fd_direct) {
+			fd = f->fd;
+			continue;
+		}
+		if (got < 0) {
+			err_sys("cannot write '%s'", f->name);
+			return -1;
+		}
 		p += got;
 		n -= (size_t)got;
+		at += (uint64_t)got;
 	}
 	return 0;
+}
+
+static int write_all(struct out *f, const char *p, size_t n)
+{
+	blockhash_add(&f->hash, p, n);
+	f->size += n;
+	if (put(f, f->fd, p, n, f->size - n) == 0)
+		return 0;
+	f->failed = 1;
+	return -1;
 }
 
 static int flush(struct out *f)
@@ -538,6 +558,47 @@ int out_write(struct out *f, const void *p, size_t n)
 	default:
 		return store(f, p, n);
 	}
+}
+
+int out_add_blocks(
+    struct out *f, const void *p, size_t n, const struct blocksum *sum, uint64_t *at)
+{
+	size_t len = n * BLOCKHASH;
+
+	if (f->failed)
+		return again(f);
+	assert(f->packing == PACK_NONE);
+	if (flush(f) < 0)
+		return -1;
+	*at = f->size;
+	blockhash_add_blocks(&f->hash, p, n, sum);
+	f->pos += len;
+	f->size += len;
+	if (f->path && f->fd_direct < 0)
+		f->fd_direct = os_open_direct(f->tmp);
+	return f->path ? 0 : put(f, f->fd, p, len, 0);
+}
+
+int out_put_blocks(const struct out *f, const void *p, size_t n, uint64_t at)
+{
+	size_t len = n * BLOCKHASH;
+
+	if (!f->path || n == 0)
+		return 0;
+	if (f->fd_direct >= 0 && ((uintptr_t)p | len | at) % OUT_ALIGN == 0)
+		return put(f, f->fd_direct, p, len, at);
+	if (put(f, f->fd, p, len, at) < 0)
+		return -1;
+	os_write_behind(f->fd, at, len);
+	return 0;
+}
+
+int out_reserve(struct out *f, uint64_t n)
+{
+	if (!f->path || f->packing != PACK_NONE)
+		return 0;
+	f->reserved = n;
+	return os_reserve(f->fd, n) < 0 ? write_fail(f) : 0;
 }
 
 int out_printf(struct out *f, const char *fmt, ...)
@@ -707,7 +768,8 @@ static void release(struct out *f)
 	ZSTD_freeCCtx(f->zstd);
 	if (f->fd > STDERR_FILENO)
 		close(f->fd);
-	hasher_release(&f->hash);
+	if (f->fd_direct >= 0)
+		close(f->fd_direct);
 	buf_release(&f->pending);
 	free(f->path);
 	free(f->tmp);
@@ -734,10 +796,9 @@ static int rehash(struct out *f)
 	off_t at = 0;
 	ssize_t got;
 
-	hasher_release(&f->hash);
-	hasher_init(&f->hash);
+	blockhash_init(&f->hash);
 	while ((got = pread(f->fd, p, OUT_BUF, at)) > 0) {
-		hasher_add(&f->hash, p, (size_t)got);
+		blockhash_add(&f->hash, p, (size_t)got);
 		at += got;
 	}
 	if (got < 0)
@@ -754,6 +815,15 @@ static int sync_file(struct out *f)
 		return -1;
 	}
 	return 0;
+}
+
+/* The file was made for another size. */
+static int give_back(struct out *f)
+{
+	if (f->reserved == 0 || f->reserved == f->size || ftruncate(f->fd, (off_t)f->size) == 0)
+		return 0;
+	err_sys("cannot set the size of '%s'", f->name);
+	return -1;
 }
 
 static int publish(struct out *f)
@@ -802,10 +872,12 @@ int out_commit(struct out *f, struct filehash *h)
 	if (rc == 0 && f->patched)
 		rc = rehash(f);
 	if (rc == 0 && f->path)
+		rc = give_back(f);
+	if (rc == 0 && f->path)
 		rc = sync_file(f);
 	if (rc == 0 && h) {
 		h->bytes = f->size;
-		h->xxh3 = hasher_128(&f->hash);
+		h->xxh3 = blockhash_128(&f->hash);
 	}
 	if (rc == 0 && f->path)
 		rc = publish(f);

@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/blockhash.h"
 #include "io/in.h"
 
 enum {
@@ -38,6 +39,19 @@ int out_write(struct out *f, const void *p, size_t n);
 int out_printf(struct out *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void out_pack(const struct out *f, const void *p, size_t n, struct buf *dst); /* thread-safe */
 int out_write_packed(struct out *f, const void *p, size_t n);
+/*
+ * For outputs of known parts, made by several threads.  out_add_blocks: n blocks of BLOCKHASH bytes
+ * of an uncompressed output come next; their sums are known, and what was written before is whole
+ * blocks.  *at is their place.  out_put_blocks writes them there, by any thread, before out_commit.
+ * They go to the disk at once: past the page cache when p, the place and the bytes are
+ * multiples of OUT_ALIGN, else their writing is begun.  A stream is written by out_add_blocks.
+ */
+enum { OUT_ALIGN = 4096 };
+int out_add_blocks(
+    struct out *f, const void *p, size_t n, const struct blocksum *sum, uint64_t *at);
+int out_put_blocks(const struct out *f, const void *p, size_t n, uint64_t at);
+/* About so many bytes will be written: takes the space, in one piece if possible. */
+int out_reserve(struct out *f, uint64_t n);
 uint64_t out_pos(const struct out *f); /* uncompressed bytes written so far */
 int out_is_stdout(const struct out *f);
 const char *out_name(const struct out *f);

@@ -59,17 +59,21 @@ int units_put_rows(
     const struct units *u, struct unit unit, uint64_t base, struct tokfile_writer *w);
 
 /*
- * The units in an order.  An output larger than `memory` is made in two passes over buckets in a
- * nameless file in `dir`, of the output's size (rearrange_copy.c); so inputs and output are read and
- * written from front to back.  Memory: `memory`, 8 bytes a unit, for documents 16, for an
- * order that repeats units 8 an entry more.  The output depends on units and order alone.
- * Inputs are hashed on the way: input (n_file) gets size and hash of each, and ids that differ from
- * their trailer's hash are an error.
+ * The units in an order.  The inputs are read from front to back and hashed: input (n_file) gets size
+ * and hash of each, and ids that differ from their trailer's hash are an error.  The output depends
+ * on units and order alone.
+ *
+ * One pass reads the inputs once more, in the output's sequence; it is taken when the output is no
+ * larger than `memory`, or the inputs fit the memory that is free, so that the kernel keeps them.  Otherwise
+ * there are two passes over buckets in a nameless file in `dir`, of the output's size, so that all is
+ * read and written from front to back.  Memory: `memory`, for documents 8 bytes an entry, and with two
+ * passes 8 bytes a unit, for an order that repeats units 8 an entry more.
  */
 struct rearrange_how {
 	uint64_t memory;
 	int threads;
 	const char *dir;
+	int passes; /* 1 or 2; 0: as said above */
 };
 int rearrange_copy(const struct units *u, const struct order *o, const struct rearrange_how *how,
     struct tokfile_writer *w, struct filehash *input);

@@ -1,256 +1,86 @@
-/* Units in another sequence, whatever their size: by the inverse of the order, in two passes.
+/* Units in another sequence, whatever their size.
  *
- * The output is cut into buckets of equal size.  Pass 1 reads the inputs from front to back and
- * appends each unit's pieces to the buckets they belong in, which lie one behind the other in a
- * nameless file.  Pass 2 reads bucket by bucket, puts every piece in its place and writes.
- * Both read and write in long runs.  What fits one bucket needs no file: pass 1 puts it in place.
- *
- * A piece in the file: u64 place in the bucket, u32 bytes, the bytes; in the machine's byte order.
+ * In one pass the output is made in windows, one behind the other: each is filled with the units that
+ * belong in it, from wherever they lie in the inputs, and goes to the disk while the next are
+ * filled.  That reads the inputs in no order, so it is for inputs that memory can hold, be it as
+ * the kernel's cache: they are read once before, from front to back, for their hashes, and are there
+ * then.  For others there are two passes (rearrange_two.c).
  */
-#include <errno.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "base/os.h"
 #include "base/pipe.h"
 #include "tok/le.h"
-#include "tok/rearrange.h"
-
-#define NONE UINT64_MAX
+#include "tok/rearrange_int.h"
 
 enum {
-	HEAD = 12,           /* bytes before a piece */
-	PIECE_MAX = 1 << 16, /* bytes of a piece */
-	ROOM_MIN = 4096,     /* a thread's buffer for a bucket */
-	ROOM_MAX = 1 << 20,
-	CHUNK = 1 << 20, /* bytes of input that a thread takes at a time */
-	BLOCK = 1 << 20  /* bytes of the nameless file read at a time */
-};
-
-struct copy {
-	const struct units *u;
-	const struct order *o;
-	struct tokfile_writer *w;
-	uint32_t width; /* of the output's ids */
-
-	uint64_t *where; /* (u->n) the last entry that is the unit, or NONE */
-	uint64_t
-	    *more; /* (o->total) the entry before that is the same unit; NULL: none comes twice */
-	uint64_t *begin; /* (o->total + 1) byte of the output, of documents; NULL: instances */
-	uint64_t size;   /* of the output, bytes */
-	uint64_t cap;    /* of a bucket, bytes of the output */
-	uint64_t n_bucket, piece_max;
-
-	unsigned char *image; /* (size) when there is one bucket */
-	int fd;               /* otherwise the nameless file, */
-	uint64_t *off, *end;  /* (n_bucket + 1): where a bucket lies in it, how far it is filled */
-	pthread_mutex_t lock; /* of end */
-	int threads;
-	size_t room;
-	unsigned char *buf; /* (threads, n_bucket, room) */
-	size_t *fill;       /* (threads, n_bucket) */
-
-	uint64_t next_unit; /* pass 1 */
-	size_t file;        /* inputs are hashed on the way: up to byte `hashed` of this one */
-	uint64_t hashed;
-	struct hasher whole, ids;
-	struct filehash *input;
-
-	uint64_t next_bucket, row; /* pass 2; row: first entry whose table rows are not written */
+	WINDOW = 1 << 20, /* bytes written at a time */
+	PART = 64 << 10   /* of a window, hashed while it is in the cache */
 };
 
 /* -- where things go ----------------------------------------------------------------------- */
 
-static uint64_t unit_bytes(const struct copy *c, uint64_t i)
+uint64_t copy_unit_bytes(const struct copy *c, uint64_t i)
 {
 	return (c->u->documents ? units_at(c->u, i).len : c->u->list->seq_len) * c->width;
 }
 
-static uint64_t entry_begin(const struct copy *c, uint64_t k)
+uint64_t copy_begin(const struct copy *c, uint64_t k)
 {
 	return c->begin != NULL ? c->begin[k] : k * c->u->list->seq_len * c->width;
 }
 
-/* The end of the piece that begins at byte `at` of a unit that ends at byte `end`. */
-static uint64_t piece_end(const struct copy *c, uint64_t at, uint64_t end)
+static void set_begins(struct copy *c)
 {
-	uint64_t stop = (at / c->cap + 1) * c->cap;
+	uint64_t k, at = 0;
 
-	if (stop - at > c->piece_max)
-		stop = at + c->piece_max;
-	return stop < end ? stop : end;
-}
-
-static void repeated(struct copy *c, uint64_t k, uint64_t before)
-{
-	uint64_t i;
-
-	if (c->more == NULL) {
-		c->more = xreallocarray(NULL, c->o->total, sizeof(*c->more));
-		for (i = 0; i < c->o->total; i++)
-			c->more[i] = NONE;
+	if (!c->u->documents) {
+		c->size = c->o->total * c->u->list->seq_len * c->width;
+		return;
 	}
-	c->more[k] = before;
-}
-
-static void invert(struct copy *c)
-{
-	uint64_t i, k, at = 0;
-
-	c->where = xreallocarray(NULL, c->u->n ? c->u->n : 1, sizeof(*c->where));
-	for (i = 0; i < c->u->n; i++)
-		c->where[i] = NONE;
-	if (c->u->documents)
-		c->begin = xreallocarray(NULL, c->o->total + 1, sizeof(*c->begin));
+	c->begin = xreallocarray(NULL, c->o->total + 1, sizeof(*c->begin));
 	for (k = 0; k < c->o->total; k++) {
-		i = order_at(c->o, k);
-		if (c->where[i] != NONE)
-			repeated(c, k, c->where[i]);
-		c->where[i] = k;
-		if (c->begin != NULL)
-			c->begin[k] = at;
-		at += unit_bytes(c, i);
-	}
-	if (c->begin != NULL)
 		c->begin[k] = at;
+		at += copy_unit_bytes(c, order_at(c->o, k));
+	}
+	c->begin[k] = at;
 	c->size = at;
 }
 
-/* Buckets for the memory there is: two of them while they are written, all their buffers before. */
-static int plan(struct copy *c, uint64_t memory, int threads)
+/* The last entry that begins at or before a byte < size. */
+static uint64_t entry_at(const struct copy *c, uint64_t at)
 {
-	uint64_t least = ROOM_MIN;
+	uint64_t lo = 0, hi = c->o->total;
 
-	c->cap = c->size > 0 ? c->size : 4;
-	c->n_bucket = 1;
-	c->piece_max = PIECE_MAX;
-	c->threads = threads;
-	if (c->size <= memory)
-		return 0;
-	c->cap = memory / 2 / 4 * 4;
-	c->n_bucket = c->cap == 0 ? UINT64_MAX : (c->size + c->cap - 1) / c->cap;
-	if (c->n_bucket > memory / ROOM_MIN) {
-		while (least / 2 < 2 * ROOM_MIN * (c->size / least + 1))
-			least *= 2;
-		err_set("%" PRIu64 " bytes of memory are too little to rearrange %" PRIu64
-			": %" PRIu64 " would do",
-		    memory, c->size, least);
-		return -1;
+	if (c->begin == NULL)
+		return at / (c->u->list->seq_len * c->width);
+	while (hi - lo > 1) {
+		uint64_t mid = lo + (hi - lo) / 2;
+
+		if (c->begin[mid] <= at)
+			lo = mid;
+		else
+			hi = mid;
 	}
-	while (c->threads > 1 && memory / c->n_bucket / (uint64_t)c->threads < ROOM_MIN)
-		c->threads--;
-	c->room = (size_t)(memory / c->n_bucket / (uint64_t)c->threads);
-	if (c->room > ROOM_MAX)
-		c->room = ROOM_MAX;
-	if (c->piece_max > (c->room - HEAD) / 4 * 4)
-		c->piece_max = (c->room - HEAD) / 4 * 4;
-	return 0;
+	return lo;
 }
 
-/* The size of each bucket in the nameless file. */
-static void lay_out(struct copy *c)
-{
-	uint64_t k, b, at, stop, end;
-
-	c->off = xcalloc(c->n_bucket + 1, sizeof(*c->off));
-	c->end = xcalloc(c->n_bucket + 1, sizeof(*c->end));
-	for (k = 0; k < c->o->total; k++) {
-		end = k + 1 == c->o->total ? c->size : entry_begin(c, k + 1);
-		for (at = entry_begin(c, k); at < end; at = stop) {
-			stop = piece_end(c, at, end);
-			c->off[at / c->cap + 1] += HEAD + (stop - at);
-		}
-	}
-	for (b = 0; b < c->n_bucket; b++)
-		c->off[b + 1] += c->off[b];
-	memcpy(c->end, c->off, (c->n_bucket + 1) * sizeof(*c->end));
-}
-
-static int begin(struct copy *c, const char *dir)
-{
-	c->fd = -1;
-	if (c->n_bucket == 1) {
-		c->image = xmalloc(c->size ? c->size : 1);
-		os_huge_pages(c->image, c->size);
-		return 0;
-	}
-	lay_out(c);
-	c->buf = xreallocarray(NULL, (size_t)c->threads * c->n_bucket, c->room);
-	c->fill = xcalloc((size_t)c->threads * c->n_bucket, sizeof(*c->fill));
-	c->fd = os_tmpfile(dir);
-	if (c->fd < 0)
-		err_sys("cannot make a temporary file in '%s'", dir);
-	return c->fd < 0 ? -1 : 0;
-}
-
-static void release(struct copy *c)
-{
-	if (c->fd >= 0)
-		close(c->fd);
-	free(c->where);
-	free(c->more);
-	free(c->begin);
-	free(c->image);
-	free(c->off);
-	free(c->end);
-	free(c->buf);
-	free(c->fill);
-	pthread_mutex_destroy(&c->lock);
-	hasher_release(&c->whole);
-	hasher_release(&c->ids);
-}
-
-/* -- pass 1 -------------------------------------------------------------------------------- */
-
-static int put_at(int fd, const unsigned char *p, size_t n, uint64_t off)
-{
-	while (n > 0) {
-		ssize_t got = pwrite(fd, p, n, (off_t)off);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0) {
-			err_sys("cannot write a temporary file");
-			return -1;
-		}
-		p += got;
-		off += (uint64_t)got;
-		n -= (size_t)got;
-	}
-	return 0;
-}
-
-static int empty_buffer(struct copy *c, size_t slot, uint64_t b)
-{
-	size_t n = c->fill[slot];
-	uint64_t off;
-
-	pthread_mutex_lock(&c->lock);
-	off = c->end[b];
-	c->end[b] += n;
-	pthread_mutex_unlock(&c->lock);
-	c->fill[slot] = 0;
-	return put_at(c->fd, c->buf + slot * c->room, n, off);
-}
-
-/* Ids as the output has them. */
-static int encode(
-    const struct tokfile *t, uint64_t start, uint64_t n, uint32_t width, unsigned char *dst)
+int copy_encode(
+    const struct copy *c, const struct tokfile *t, uint64_t start, uint64_t n, unsigned char *dst)
 {
 	uint64_t i;
 
-	if (t->meta.width == width) {
-		memcpy(dst, (const unsigned char *)t->ids + start * width, n * width);
+	if (t->meta.width == c->width) {
+		memcpy(dst, (const unsigned char *)t->ids + start * c->width, n * c->width);
 		return 0;
 	}
 	for (i = 0; i < n; i++) {
 		uint32_t id = tokfile_at(t, start + i);
 
-		if (width == 4) {
+		if (c->width == 4) {
 			le_put32(dst + 4 * i, id);
 			continue;
 		}
@@ -266,253 +96,31 @@ static int encode(
 	return 0;
 }
 
-static int put_piece(struct copy *c, int worker, const struct tokfile *t, uint64_t start,
-    uint64_t at, uint64_t stop)
-{
-	uint64_t b = at / c->cap, place = at - b * c->cap;
-	size_t slot = (size_t)worker * c->n_bucket + b;
-	uint32_t n = (uint32_t)(stop - at);
-	unsigned char *p;
+/* -- windows ------------------------------------------------------------------------------- */
 
-	if (c->room - c->fill[slot] < HEAD + n && empty_buffer(c, slot, b) < 0)
-		return -1;
-	p = c->buf + slot * c->room + c->fill[slot];
-	memcpy(p, &place, 8);
-	memcpy(p + 8, &n, 4);
-	c->fill[slot] += HEAD + n;
-	return encode(t, start, n / c->width, c->width, p + HEAD);
+void window_init(struct window *v, size_t cap)
+{
+	void *p = NULL;
+
+	cap = (cap + OUT_ALIGN - 1) / OUT_ALIGN * OUT_ALIGN;
+	if (posix_memalign(&p, OUT_ALIGN, cap) != 0)
+		die(EXIT_IO, "out of memory: %zu bytes", cap);
+	v->p = p;
+	os_huge_pages(v->p, cap);
+	v->sum = xreallocarray(NULL, cap / BLOCKHASH, sizeof(*v->sum));
 }
 
-/* A unit to its place k. */
-static int put_entry(struct copy *c, int worker, struct unit unit, uint64_t k)
+void window_release(struct window *v)
 {
-	const struct tokfile *t = c->u->list->file[unit.file];
-	uint64_t at = entry_begin(c, k), end = at + unit.len * c->width, stop;
-
-	if (c->image != NULL)
-		return encode(t, unit.start, unit.len, c->width, c->image + at);
-	for (; at < end; at = stop) {
-		stop = piece_end(c, at, end);
-		if (put_piece(c, worker, t, unit.start, at, stop) < 0)
-			return -1;
-		unit.start += (stop - at) / c->width;
-	}
-	return 0;
+	free(v->p);
+	free(v->sum);
 }
 
-struct chunk {
-	uint64_t from, to; /* units */
-};
-
-static int scatter(void *arg, void *item, int worker)
+void window_sum(const struct copy *c, struct window *v, size_t at, size_t n)
 {
-	struct copy *c = arg;
-	struct chunk *r = item;
-	uint64_t i, k;
-
-	for (i = r->from; i < r->to; i++)
-		for (k = c->where[i]; k != NONE; k = c->more == NULL ? NONE : c->more[k])
-			if (put_entry(c, worker, units_at(c->u, i), k) < 0)
-				return -1;
-	return 0;
-}
-
-static int check_ids(const struct copy *c, const struct tokfile *t)
-{
-	struct h128 h = hasher_128(&c->ids);
-	char got[33], want[33];
-
-	if (t->raw || h128_eq(h, t->xxh3))
-		return 0;
-	h128_hex(h, got);
-	h128_hex(t->xxh3, want);
-	err_set("%s@%" PRIu64 ": the ids hash to %s, the trailer says %s: the file is damaged",
-	    t->path, t->ids_off, got, want);
-	return -1;
-}
-
-/* Hashes bytes of the file in hand up to `to`, of the ids once more by themselves. */
-static void hash_to(struct copy *c, uint64_t to)
-{
-	const struct tokfile *t = c->u->list->file[c->file];
-	uint64_t a = c->hashed, b = to, ids_end = t->ids_off + t->count * t->meta.width;
-
-	if (to <= c->hashed)
-		return;
-	hasher_add(&c->whole, t->map.p + a, b - a);
-	a = a < t->ids_off ? t->ids_off : a;
-	b = b > ids_end ? ids_end : b;
-	if (!t->raw && a < b)
-		hasher_add(&c->ids, t->map.p + a, b - a);
-	c->hashed = to;
-}
-
-static int end_file(struct copy *c)
-{
-	const struct tokfile *t = c->u->list->file[c->file];
-	int rc;
-
-	hash_to(c, t->map.len);
-	c->input[c->file] = (struct filehash){t->map.len, hasher_128(&c->whole)};
-	rc = check_ids(c, t);
-	hasher_release(&c->whole);
-	hasher_release(&c->ids);
-	hasher_init(&c->whole);
-	hasher_init(&c->ids);
-	c->hashed = 0;
-	c->file++;
-	return rc;
-}
-
-static int hash_unit(struct copy *c, struct unit unit)
-{
-	const struct tokfile *t = c->u->list->file[unit.file];
-
-	while (c->file < unit.file)
-		if (end_file(c) < 0)
-			return -1;
-	hash_to(c, t->ids_off + (unit.start + unit.len) * t->meta.width);
-	return 0;
-}
-
-/* The next units.  They are hashed here, in sequence, while other threads move those before. */
-static int next_chunk(void *arg, void *item, int worker)
-{
-	struct copy *c = arg;
-	struct chunk *r = item;
-	uint64_t n = 0;
-
-	(void)worker;
-	r->from = c->next_unit;
-	while (c->next_unit < c->u->n && n < CHUNK)
-		n += unit_bytes(c, c->next_unit++);
-	r->to = c->next_unit;
-	if (r->from < r->to)
-		return hash_unit(c, units_at(c->u, r->to - 1)) < 0 ? -1 : 1;
-	while (c->file < c->u->list->n_file)
-		if (end_file(c) < 0)
-			return -1;
-	return 0;
-}
-
-static int empty_all(struct copy *c)
-{
-	size_t slot;
-
-	for (slot = 0; slot < (size_t)c->threads * c->n_bucket; slot++)
-		if (empty_buffer(c, slot, slot % c->n_bucket) < 0)
-			return -1;
-	return 0;
-}
-
-static int pass_1(struct copy *c)
-{
-	static const struct pipe_stage stage[] = {
-	    {"read", next_chunk, 1}, {"scatter", scatter, 0}};
-	size_t i, n = 2 * (size_t)c->threads + 2;
-	struct chunk *chunk = xcalloc(n, sizeof(*chunk));
-	void **item = xcalloc(n, sizeof(*item));
-	int rc;
-
-	for (i = 0; i < n; i++)
-		item[i] = &chunk[i];
-	for (i = 0; i < c->u->list->n_file; i++)
-		map_sequential(&c->u->list->file[i]->map);
-	rc = pipe_run(c->threads, stage, 2, item, n, c);
-	free(item);
-	free(chunk);
-	if (rc == 0 && c->image == NULL)
-		rc = empty_all(c);
-	free(c->buf);
-	c->buf = NULL;
-	return rc;
-}
-
-/* -- pass 2 -------------------------------------------------------------------------------- */
-
-struct bucket {
-	uint64_t index;
-	unsigned char *image, *block;
-};
-
-static uint64_t bucket_size(const struct copy *c, uint64_t b)
-{
-	return b + 1 < c->n_bucket ? c->cap : c->size - b * c->cap;
-}
-
-static int get_at(int fd, unsigned char *p, size_t n, uint64_t off)
-{
-	while (n > 0) {
-		ssize_t got = pread(fd, p, n, (off_t)off);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0) {
-			if (got < 0)
-				err_sys("cannot read a temporary file");
-			else
-				err_set("a temporary file is too short");
-			return -1;
-		}
-		p += got;
-		off += (uint64_t)got;
-		n -= (size_t)got;
-	}
-	return 0;
-}
-
-/* Puts the whole pieces of block[0, n) in place; returns the bytes they took. */
-static size_t place(struct bucket *k, size_t n)
-{
-	size_t at = 0;
-
-	while (n - at >= HEAD) {
-		uint64_t to;
-		uint32_t len;
-
-		memcpy(&to, k->block + at, 8);
-		memcpy(&len, k->block + at + 8, 4);
-		if (n - at - HEAD < len)
-			break;
-		memcpy(k->image + to, k->block + at + HEAD, len);
-		at += HEAD + len;
-	}
-	return at;
-}
-
-static int gather(void *arg, void *item, int worker)
-{
-	struct copy *c = arg;
-	struct bucket *k = item;
-	uint64_t off = c->off[k->index], end = c->off[k->index + 1];
-	size_t kept = 0, used;
-
-	(void)worker;
-	while (off < end) {
-		size_t n = end - off < BLOCK ? (size_t)(end - off) : BLOCK;
-
-		if (get_at(c->fd, k->block + kept, n, off) < 0)
-			return -1;
-		off += n;
-		n += kept;
-		used = place(k, n);
-		kept = n - used;
-		memmove(k->block, k->block + used, kept);
-	}
-	os_punch(c->fd, c->off[k->index], end - c->off[k->index]);
-	return 0;
-}
-
-static int next_bucket(void *arg, void *item, int worker)
-{
-	struct copy *c = arg;
-	struct bucket *k = item;
-
-	(void)worker;
-	if (c->next_bucket == c->n_bucket)
-		return 0;
-	k->index = c->next_bucket++;
-	return 1;
+	blockhash_sums(v->sum + at / BLOCKHASH, v->p + at, n / BLOCKHASH);
+	if (tokfile_stored_above(&c->meta, v->p + at, n / c->width) < n / c->width)
+		v->above = 1;
 }
 
 /* Table rows of the entries that are written as a whole. */
@@ -522,7 +130,7 @@ static int put_rows(struct copy *c)
 
 	for (; c->u->table != NULL && c->row < c->o->total; c->row++) {
 		struct unit unit = units_at(c->u, order_at(c->o, c->row));
-		uint64_t at = entry_begin(c, c->row);
+		uint64_t at = copy_begin(c, c->row);
 
 		if (at + unit.len * c->width > end)
 			break;
@@ -532,61 +140,167 @@ static int put_rows(struct copy *c)
 	return 0;
 }
 
-static int put_bucket(void *arg, void *item, int worker)
+/* Bytes that go by window_put(); only the last window has others. */
+static size_t by_blocks(const struct window *v)
 {
-	struct copy *c = arg;
-	struct bucket *k = item;
+	return v->above ? 0 : v->n / OUT_ALIGN * OUT_ALIGN;
+}
 
-	(void)worker;
-	if (tokfile_put_stored(c->w, k->image, bucket_size(c, k->index) / c->width) < 0)
+int window_add(struct copy *c, struct window *v)
+{
+	size_t n = by_blocks(v);
+
+	if (tokfile_add_blocks(c->w, v->p, n / BLOCKHASH, v->sum, &v->at) < 0 ||
+	    tokfile_put_stored(c->w, v->p + n, (v->n - n) / c->width) < 0)
 		return -1;
 	return put_rows(c);
 }
 
-static int pass_2(struct copy *c)
+int window_put(const struct copy *c, const struct window *v)
 {
-	static const struct pipe_stage stage[] = {
-	    {"next", next_bucket, 1}, {"gather", gather, 0}, {"write", put_bucket, 1}};
-	struct bucket b[2] = {{0}};
-	void *item[2] = {&b[0], &b[1]};
-	size_t i, n = c->threads > 1 ? 2 : 1;
+	return tokfile_put_blocks(c->w, v->p, by_blocks(v) / BLOCKHASH, v->at);
+}
+
+/* -- one pass ------------------------------------------------------------------------------ */
+
+struct gather {
+	struct copy *c;
+	uint64_t next; /* byte of the output */
+};
+
+/* Bytes [from, from + n) of the output, a few whole units and parts of two. */
+static int fill(struct copy *c, uint64_t from, size_t n, unsigned char *dst)
+{
+	uint64_t k;
+
+	for (k = entry_at(c, from); n > 0; k++) {
+		struct unit unit = units_at(c->u, order_at(c->o, k));
+		uint64_t skip = from - copy_begin(c, k), left = unit.len * c->width - skip;
+		size_t part = left < n ? (size_t)left : n;
+
+		if (part > 0 && copy_encode(c, c->u->list->file[unit.file],
+				    unit.start + skip / c->width, part / c->width, dst) < 0)
+			return -1;
+		from += part;
+		dst += part;
+		n -= part;
+	}
+	return 0;
+}
+
+static int next_window(void *arg, void *item, int worker)
+{
+	struct gather *g = arg;
+	struct window *v = item;
+	uint64_t left = g->c->size - g->next;
+
+	(void)worker;
+	v->from = g->next;
+	v->n = left < WINDOW ? (size_t)left : WINDOW;
+	v->above = 0;
+	g->next += v->n;
+	return v->n > 0;
+}
+
+static int fill_window(void *arg, void *item, int worker)
+{
+	struct copy *c = ((struct gather *)arg)->c;
+	struct window *v = item;
+	size_t at, n;
+
+	(void)worker;
+	for (at = 0; at < v->n; at += n) {
+		n = v->n - at < PART ? v->n - at : PART;
+		if (fill(c, v->from + at, n, v->p + at) < 0)
+			return -1;
+		window_sum(c, v, at, n);
+	}
+	return 0;
+}
+
+static int add_window(void *arg, void *item, int worker)
+{
+	(void)worker;
+	return window_add(((struct gather *)arg)->c, item);
+}
+
+static int put_window(void *arg, void *item, int worker)
+{
+	(void)worker;
+	return window_put(((struct gather *)arg)->c, item);
+}
+
+static int one_pass(struct copy *c)
+{
+	static const struct pipe_stage stage[] = {{"next", next_window, 1},
+	    {"gather", fill_window, 0}, {"add", add_window, 1}, {"write", put_window, 0}};
+	size_t i, n = (size_t)c->threads + 4;
+	struct gather g = {.c = c};
+	struct window *v;
+	void **item;
 	int rc;
 
-	if (c->image != NULL) {
-		b[0].image = c->image;
-		return put_bucket(c, &b[0], 0);
-	}
+	if (copy_read(c, NULL, NULL) < 0)
+		return -1;
+	v = xcalloc(n, sizeof(*v));
+	item = xcalloc(n, sizeof(*item));
 	for (i = 0; i < n; i++) {
-		b[i].image = xmalloc(c->cap);
-		os_huge_pages(b[i].image, c->cap);
-		b[i].block = xmalloc(BLOCK + HEAD + PIECE_MAX);
+		window_init(&v[i], c->size < WINDOW ? (size_t)c->size + 1 : WINDOW);
+		item[i] = &v[i];
 	}
-	rc = pipe_run(c->threads < 2 ? 1 : 2, stage, 3, item, n, c);
-	for (i = 0; i < n; i++) {
-		free(b[i].image);
-		free(b[i].block);
-	}
+	/* two threads more than work: they wait for the disk */
+	rc = pipe_run(c->threads + 2, stage, 4, item, n, &g);
+	if (rc == 0)
+		rc = put_rows(c); /* of no ids at all */
+	for (i = 0; i < n; i++)
+		window_release(&v[i]);
+	free(item);
+	free(v);
 	return rc;
+}
+
+/* -- how many passes ----------------------------------------------------------------------- */
+
+static uint64_t input_bytes(const struct units *u)
+{
+	uint64_t sum = 0;
+	size_t i;
+
+	for (i = 0; i < u->list->n_file; i++)
+		sum += u->list->file[i]->map.len;
+	return sum;
+}
+
+static int passes(const struct copy *c, int asked)
+{
+	uint64_t free_memory;
+
+	if (asked != 0)
+		return asked;
+	if (c->size <= c->memory)
+		return 1;
+	free_memory = os_free_memory();
+	return input_bytes(c->u) <= free_memory - free_memory / 4 ? 1 : 2;
 }
 
 int rearrange_copy(const struct units *u, const struct order *o, const struct rearrange_how *how,
     struct tokfile_writer *w, struct filehash *input)
 {
-	struct copy c = {
-	    .u = u, .o = o, .w = w, .width = units_meta(u).width, .input = input, .fd = -1};
+	struct copy c = {.u = u,
+	    .o = o,
+	    .w = w,
+	    .meta = units_meta(u),
+	    .memory = how->memory,
+	    .threads = how->threads,
+	    .input = input};
 	int rc;
 
-	pthread_mutex_init(&c.lock, NULL);
-	hasher_init(&c.whole);
-	hasher_init(&c.ids);
-	invert(&c);
-	rc = plan(&c, how->memory, how->threads);
-	if (rc == 0)
-		rc = begin(&c, how->dir);
-	if (rc == 0)
-		rc = pass_1(&c);
-	if (rc == 0)
-		rc = pass_2(&c);
-	release(&c);
+	c.width = c.meta.width;
+	set_begins(&c);
+	if (passes(&c, how->passes) == 1 || c.size == 0)
+		rc = one_pass(&c);
+	else
+		rc = copy_two_passes(&c, how->dir);
+	free(c.begin);
 	return rc;
 }

@@ -45,7 +45,7 @@ struct tokfile_writer {
 	struct out *out, *docs;
 	char *docs_path;
 	struct tokfile_meta meta;
-	struct hasher hash;
+	struct blockhash hash;
 	struct buf bytes;           /* ids on their way out */
 	struct buf row;             /* a row of the document table */
 	uint64_t count, head_count; /* ids so far; what the header says */
@@ -109,7 +109,11 @@ static int writer_open(struct tokfile_writer *w, const char *path, int flags)
 	if (out_is_stdout(w->out))
 		w->head_count = TOKFILE_NONE;
 	header(h, &w->meta, w->head_count);
-	return out_write(w->out, h, sizeof(h));
+	if (out_write(w->out, h, sizeof(h)) < 0)
+		return -1;
+	return w->head_count == TOKFILE_NONE
+		   ? 0
+		   : out_reserve(w->out, FRAME_HEAD + w->head_count * w->meta.width + FRAME_TAIL);
 }
 
 struct tokfile_writer *tokfile_create(const char *path, const struct tokfile_meta *meta, int flags)
@@ -134,7 +138,7 @@ struct tokfile_writer *tokfile_create_n(
 	w = xcalloc(1, sizeof(*w));
 	w->meta = *meta;
 	w->head_count = count;
-	hasher_init(&w->hash);
+	blockhash_init(&w->hash);
 	if (writer_open(w, path, flags) < 0) {
 		tokfile_abort(w);
 		return NULL;
@@ -147,7 +151,7 @@ static int flush(struct tokfile_writer *w)
 	int rc = 0;
 
 	if (w->bytes.len > 0) {
-		hasher_add(&w->hash, w->bytes.p, w->bytes.len);
+		blockhash_add(&w->hash, w->bytes.p, w->bytes.len);
 		rc = out_write(w->out, w->bytes.p, w->bytes.len);
 		w->bytes.len = 0;
 	}
@@ -236,9 +240,9 @@ static uint32_t stored(const unsigned char *p, size_t i, uint32_t width)
 	return width == 2 ? le_get16(p + 2 * i) : le_get32(p + 4 * i);
 }
 
-/* The first id that is not below the vocabulary size, or n. */
-static size_t first_above(const struct tokfile_meta *m, const unsigned char *p, size_t n)
+size_t tokfile_stored_above(const struct tokfile_meta *m, const void *ids, size_t n)
 {
+	const unsigned char *p = ids;
 	size_t i = 0;
 
 	if (m->width == 2 && m->vocab_size == 65536)
@@ -250,6 +254,21 @@ static size_t first_above(const struct tokfile_meta *m, const unsigned char *p, 
 	return i;
 }
 
+int tokfile_add_blocks(
+    struct tokfile_writer *w, const void *ids, size_t n, const struct blocksum *sum, uint64_t *at)
+{
+	if (flush(w) < 0)
+		return -1;
+	blockhash_add_blocks(&w->hash, ids, n, sum);
+	w->count += n * BLOCKHASH / w->meta.width;
+	return out_add_blocks(w->out, ids, n, sum, at);
+}
+
+int tokfile_put_blocks(const struct tokfile_writer *w, const void *ids, size_t n, uint64_t at)
+{
+	return out_put_blocks(w->out, ids, n, at);
+}
+
 int tokfile_put_stored(struct tokfile_writer *w, const void *ids, size_t n)
 {
 	const unsigned char *p = ids;
@@ -257,12 +276,13 @@ int tokfile_put_stored(struct tokfile_writer *w, const void *ids, size_t n)
 	if (flush(w) < 0)
 		return -1;
 	while (n > 0) {
-		size_t k = n < FLUSH_AT ? n : FLUSH_AT, done = first_above(&w->meta, p, k);
+		size_t k = n < FLUSH_AT ? n : FLUSH_AT,
+		       done = tokfile_stored_above(&w->meta, p, k);
 
 		w->count += done;
 		if (done < k)
 			return too_large(w, stored(p, done, w->meta.width));
-		hasher_add(&w->hash, p, k * w->meta.width);
+		blockhash_add(&w->hash, p, k * w->meta.width);
 		if (out_write(w->out, p, k * w->meta.width) < 0)
 			return -1;
 		p += k * w->meta.width;
@@ -334,7 +354,6 @@ int tokfile_doc(struct tokfile_writer *w, uint64_t start, uint64_t end, const ch
 
 static void writer_free(struct tokfile_writer *w)
 {
-	hasher_release(&w->hash);
 	buf_release(&w->bytes);
 	buf_release(&w->row);
 	free(w->docs_path);
@@ -377,7 +396,7 @@ int tokfile_commit(struct tokfile_writer *w, struct tokfile_sum *sum)
 	}
 	s.count = w->count;
 	s.n_doc = w->n_doc;
-	s.xxh3 = hasher_128(&w->hash);
+	s.xxh3 = blockhash_128(&w->hash);
 	if (finish(w, s.xxh3) < 0) {
 		tokfile_abort(w);
 		return -1;

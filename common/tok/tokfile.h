@@ -39,6 +39,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/blockhash.h"
 #include "base/hash.h"
 #include "io/in.h"
 #include "io/map.h"
@@ -92,6 +93,16 @@ int tokfile_put(struct tokfile_writer *w, const uint32_t *ids, size_t n);
 
 /* The same for n ids as the file stores them: little-endian, meta.width bytes each. */
 int tokfile_put_stored(struct tokfile_writer *w, const void *ids, size_t n);
+
+/* The first of n stored ids that is not below the vocabulary size, or n. */
+size_t tokfile_stored_above(const struct tokfile_meta *m, const void *ids, size_t n);
+
+/* n blocks (blockhash.h) of stored ids with their sums, all below the vocabulary size; what was
+ * appended before must be whole blocks.  Their bytes are written by tokfile_put_blocks(), by any
+ * thread, to *at (out.h: out_add_blocks()). */
+int tokfile_add_blocks(
+    struct tokfile_writer *w, const void *ids, size_t n, const struct blocksum *sum, uint64_t *at);
+int tokfile_put_blocks(const struct tokfile_writer *w, const void *ids, size_t n, uint64_t at);
 
 /* Ids appended so far. */
 uint64_t tokfile_written(const struct tokfile_writer *w);

@@ -97,7 +97,7 @@ local_setup() {
 	for how in "--seq-len 32" "--seq-len 3000" "--unit document" "--seq-len 7 --algo feistel"; do
 		shuffle --copy $how --seed 5 -o s.tok a.tok big.tok c.tok
 		shuffle --verify s.tok a.tok big.tok c.tok
-		for m in "40K -j 1" "40K -j 3" "70K -j 2"; do
+		for m in "40K -j 1" "40K -j 3" "70K -j 2" "40K -j 1 --passes 2" "40K -j 3 --passes 2" "70K -j 2 --passes 2"; do
 			shuffle --copy $how --seed 5 --memory $m -o t.tok a.tok big.tok c.tok
 			cmp s.tok t.tok
 			cmp s.tok.docs.csv.gz t.tok.docs.csv.gz
@@ -108,7 +108,7 @@ local_setup() {
 	# an order that repeats instances
 	shuffle --order --seq-len 32 --world-size 3000 --no-drop-last -o r.order big.tok
 	shuffle --copy --order-file r.order -o s.tok big.tok
-	shuffle --copy --order-file r.order --memory 64K -o t.tok big.tok
+	shuffle --copy --order-file r.order --memory 64K --passes 2 -o t.tok big.tok
 	cmp s.tok t.tok
 	k=$(($(tokcat --ids r.order | wc -l) - 2))
 	cmp <(tokcat --ids --instance $k:32 t.tok) \
@@ -116,12 +116,12 @@ local_setup() {
 	run ls -A .
 	[[ $output != *.tmp* ]]
 	[[ $output != *.olmo* ]]
-	run shuffle --copy --seq-len 32 --memory 8K -o u.tok big.tok
+	run shuffle --copy --seq-len 32 --memory 8K --passes 2 -o u.tok big.tok
 	[ "$status" = 3 ]
 	[[ $output == *"would do"* ]]
 	[ ! -e u.tok ]
 	printf x | dd of=big.tok bs=1 seek=50000 conv=notrunc 2>/dev/null
-	run shuffle --copy --seq-len 32 --memory 40K -o u.tok a.tok big.tok
+	run shuffle --copy --seq-len 32 --memory 40K --passes 2 -o u.tok a.tok big.tok
 	[ "$status" = 3 ]
 	[[ $output == *big.tok@4096:* ]]
 	[ ! -e u.tok ]

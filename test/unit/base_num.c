@@ -1,4 +1,5 @@
 /* layers: base */
+#include "base/blockhash.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/hash.h"
@@ -244,6 +245,37 @@ static void hashes_are_xxh3(void **st)
 	hasher_release(&s);
 }
 
+/* Lengths around the blocks, parts of all sizes, with and without sums made before. */
+static void block_hashes_are_others(void **st)
+{
+	static unsigned char big[5 * BLOCKHASH];
+	struct blocksum sum[5];
+	size_t n, part, at;
+	(void)st;
+	for (n = 0; n < sizeof big; n++)
+		big[n] = (unsigned char)(n * 7 + n / 251);
+	blockhash_sums(sum, big, 5);
+	for (n = 0; n <= sizeof big; n += n % BLOCKHASH < 67 || n % BLOCKHASH > 1020 ? 1 : 97) {
+		for (part = 100; part < 4000; part = part * 3 + 1) {
+			struct blockhash h;
+			blockhash_init(&h);
+			for (at = 0; at < n; at += part)
+				blockhash_add(&h, big + at, n - at < part ? n - at : part);
+			assert_true(h128_eq(blockhash_128(&h), hash128(big, n)));
+		}
+		for (part = 1; part <= n / BLOCKHASH; part++) {
+			struct blockhash h;
+			at = n / BLOCKHASH - part;
+			blockhash_init(&h);
+			blockhash_add(&h, big, at * BLOCKHASH);
+			blockhash_add_blocks(&h, big + at * BLOCKHASH, part, sum + at);
+			at = n / BLOCKHASH * BLOCKHASH;
+			blockhash_add(&h, big + at, n - at);
+			assert_true(h128_eq(blockhash_128(&h), hash128(big, n)));
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest t[] = {
@@ -257,6 +289,7 @@ int main(void)
 	    cmocka_unit_test(buffers_grow_and_print),
 	    cmocka_unit_test(messages_nest_and_are_cut),
 	    cmocka_unit_test(hashes_are_xxh3),
+	    cmocka_unit_test(block_hashes_are_others),
 	};
 	return cmocka_run_group_tests(t, NULL, NULL);
 }

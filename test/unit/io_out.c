@@ -424,6 +424,44 @@ static void patched_files_are_hashed_as_they_are(void **state)
 	out_abort(f);
 }
 
+/* Blocks in their turn and written in another, aligned and not, with bytes before and behind. */
+static void blocks_land_elsewhere_or_have_another_hash(void **state)
+{
+	enum { N = 24 };
+	static _Alignas(4096) unsigned char buf[(N + 1) * BLOCKHASH];
+	struct blocksum sum[N];
+	struct filehash h, want;
+	uint64_t at[3];
+	size_t head, i, skew;
+
+	(void)state;
+	for (skew = 0; skew < 2; skew++)
+		for (head = 0; head <= 4096; head += 1024) {
+			unsigned char *p = buf + 2 * skew;
+			struct out *f = out_open(in_dir("a"), 0);
+
+			for (i = 0; i < N * BLOCKHASH; i++)
+				p[i] = (unsigned char)(i * 7 + i / 255 + head);
+			blockhash_sums(sum, p, N);
+			assert_int_equal(out_reserve(f, head == 0 ? 10 : 100000), 0);
+			assert_int_equal(out_write(f, p, head), 0);
+			for (i = 0; i < 3; i++)
+				assert_int_equal(out_add_blocks(f, p + i * 8 * BLOCKHASH, 8,
+						     sum + 8 * i, &at[i]),
+				    0);
+			for (i = 3; i-- > 0;)
+				assert_int_equal(
+				    out_put_blocks(f, p + i * 8 * BLOCKHASH, 8, at[i]), 0);
+			assert_int_equal(out_write(f, "behind", 6), 0);
+			assert_int_equal(out_pos(f), head + N * BLOCKHASH + 6);
+			assert_int_equal(out_commit(f, &h), 0);
+			assert_int_equal(in_hash_file(in_dir("a"), &want), 0);
+			assert_int_equal(h.bytes, head + N * BLOCKHASH + 6);
+			assert_int_equal(want.bytes, h.bytes);
+			assert_true(h128_eq(h.xxh3, want.xxh3));
+		}
+}
+
 static void no_data_is_still_a_compressed_file(void **state)
 {
 	(void)state;
@@ -547,6 +585,7 @@ int main(void)
 	    TEST(wrong_names_are_refused),
 	    TEST(a_link_stays_a_link),
 	    TEST(patched_files_are_hashed_as_they_are),
+	    TEST(blocks_land_elsewhere_or_have_another_hash),
 	    TEST(no_data_is_still_a_compressed_file),
 	    TEST(packed_and_streamed_data_mix),
 	    TEST(packing_does_not_depend_on_threads),
