@@ -815,7 +815,7 @@ static int trace(struct shuffle *s)
 		die_usage("--%s needs --run RUN, a run's directory or config", opt_name(s->mode));
 	if (s->mode == WHICH)
 		split_step(s->what, &step, &rank);
-	t = trace_open(s->run, s->world);
+	t = trace_open(s->run, s->world, s->o.threads);
 	if (t == NULL)
 		die_err();
 	if (s->text)

@@ -99,6 +99,68 @@ uint32_t pcg64_next32(struct pcg64 *g)
 	return (uint32_t)v;
 }
 
+/* n steps are again a multiplication and an addition: s -> mul * s + add. */
+struct leap {
+	u128 mul, add;
+};
+
+/* By squaring (Brown, Random number generation with arbitrary strides, 1994). */
+static struct leap leap_of(u128 inc, uint64_t n)
+{
+	struct leap all = {1, 0}, one = {join(2549297995355413924u, 4865540595714422341u), inc};
+	for (; n; n >>= 1) {
+		if (n & 1) {
+			all.mul *= one.mul;
+			all.add = all.add * one.mul + one.add;
+		}
+		one.add *= one.mul + 1;
+		one.mul *= one.mul;
+	}
+	return all;
+}
+
+void pcg64_skip(struct pcg64 *g, uint64_t n)
+{
+	struct leap l = leap_of(join(g->inc_hi, g->inc_lo), n);
+	u128 s = join(g->state_hi, g->state_lo) * l.mul + l.add;
+	g->state_hi = (uint64_t)(s >> 64);
+	g->state_lo = (uint64_t)s;
+	g->has_half = 0;
+}
+
+static inline void put_halves(uint32_t *v, uint64_t out)
+{
+	v[0] = (uint32_t)out;
+	v[1] = (uint32_t)(out >> 32);
+}
+
+/* Four states in turn, each of which leaps over the others: multiplications need not wait. */
+void pcg64_draws(struct pcg64 *g, uint32_t *v, size_t n)
+{
+	u128 inc = join(g->inc_hi, g->inc_lo), s = join(g->state_hi, g->state_lo);
+	u128 a = pcg_step(s, inc), b = pcg_step(a, inc), c = pcg_step(b, inc),
+	     d = pcg_step(c, inc);
+	struct leap l = leap_of(inc, 4);
+	size_t k;
+	for (k = 0; k + 8 <= n; k += 8) {
+		put_halves(v + k, pcg_output(a));
+		put_halves(v + k + 2, pcg_output(b));
+		put_halves(v + k + 4, pcg_output(c));
+		put_halves(v + k + 6, pcg_output(d));
+		s = d;
+		a = a * l.mul + l.add;
+		b = b * l.mul + l.add;
+		c = c * l.mul + l.add;
+		d = d * l.mul + l.add;
+	}
+	for (; k < n; k += 2) {
+		s = pcg_step(s, inc);
+		put_halves(v + k, pcg_output(s));
+	}
+	g->state_hi = (uint64_t)(s >> 64);
+	g->state_lo = (uint64_t)s;
+}
+
 /* The smallest 2^k - 1 that is not below max. */
 static inline uint64_t mask_for(uint64_t max)
 {

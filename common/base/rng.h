@@ -24,6 +24,10 @@ uint32_t pcg64_next32(struct pcg64 *g);
 /* Uniform in [0, max], masked rejection: 32-bit draws when max <= 2^32-1. */
 uint64_t pcg64_interval(struct pcg64 *g, uint64_t max);
 double pcg64_double(struct pcg64 *g); /* [0,1): (next64 >> 11) * 2^-53 */
+/* What n calls of pcg64_next64 would do to the generator, in a few steps. */
+void pcg64_skip(struct pcg64 *g, uint64_t n);
+/* n 32-bit draws, n even, of a generator without a buffered half. */
+void pcg64_draws(struct pcg64 *g, uint32_t *v, size_t n);
 /* Generator.shuffle of n values of 32 bits, in place (draws ahead and prefetches). */
 void pcg64_shuffle_u32(struct pcg64 *g, uint32_t *a, size_t n);
 

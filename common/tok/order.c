@@ -146,7 +146,7 @@ void order_shuffle_numpy(uint32_t *a, uint64_t n, uint64_t seed)
 	pcg64_shuffle_u32(&g, a, n);
 }
 
-static int check_spec(const struct order_spec *s)
+int order_possible(const struct order_spec *s)
 {
 	if (s->world == 0) {
 		err_set("a world size of 0");
@@ -208,7 +208,7 @@ struct order *order_new(const struct order_spec *s)
 {
 	struct order *o;
 
-	if (check_spec(s) < 0)
+	if (order_possible(s) < 0)
 		return NULL;
 	o = xcalloc(1, sizeof(*o));
 	o->spec = *s;

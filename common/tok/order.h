@@ -84,6 +84,9 @@ const char *order_algo_name(enum order_algo a);
 /* Number of entries: n_inst cut or lengthened to a multiple of world; 2^64 - 1 on overflow. */
 uint64_t order_total(const struct order_spec *s);
 
+/* Can such an order be made?  order_new() asks itself. */
+int order_possible(const struct order_spec *s);
+
 /* Computes an order. */
 struct order *order_new(const struct order_spec *s);
 

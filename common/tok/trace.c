@@ -14,6 +14,7 @@
 #include "io/conf.h"
 #include "io/in.h"
 #include "tok/order.h"
+#include "tok/ordertrace.h"
 
 struct trace {
 	char *run; /* directory, or NULL when a config alone was given */
@@ -25,8 +26,9 @@ struct trace {
 	int drop_last;
 	const char *order_name;
 	uint64_t n_rank; /* rank files in RUN/data-indices, 0: none */
-	struct order *order;
-	uint64_t epoch;
+	int threads;
+	struct order_spec spec; /* of the epoch in hand */
+	struct order *order;    /* NULL for OLMo's: it is traced, not made */
 };
 
 /* -- the config ---------------------------------------------------------------------------- */
@@ -177,11 +179,12 @@ static int is_dir(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-struct trace *trace_open(const char *run_or_conf, uint64_t world)
+struct trace *trace_open(const char *run_or_conf, uint64_t world, int threads)
 {
 	struct trace *t = xcalloc(1, sizeof(*t));
 
 	t->world = world;
+	t->threads = threads;
 	if (is_dir(run_or_conf)) {
 		t->run = xstrdup(run_or_conf);
 		t->conf_path = xasprintf("%s/config.json", run_or_conf);
@@ -275,34 +278,78 @@ static int is_file_order(const struct trace *t)
 
 static int load_epoch(struct trace *t, uint64_t epoch)
 {
-	struct order_spec s = {.n_inst = t->list->n_inst,
+	t->spec = (struct order_spec){.n_inst = t->list->n_inst,
 	    .seq_len = t->list->seq_len,
 	    .seed = t->seed,
 	    .epoch = epoch,
 	    .world = t->world,
 	    .drop_last = t->drop_last};
-
-	if (t->order != NULL && (t->epoch == epoch || is_file_order(t)))
-		return 0;
-	order_free(t->order);
-	t->order = NULL;
-	t->epoch = epoch;
 	if (is_file_order(t)) {
-		t->order = order_open_any(t->order_name, t->list->n_inst);
+		if (t->order == NULL)
+			t->order = order_open_any(t->order_name, t->list->n_inst);
 		return t->order == NULL ? -1 : order_check(t->order, t->list);
 	}
-	s.algo = (enum order_algo)order_algo_parse(t->order_name);
-	t->order = order_new(&s);
+	t->spec.algo = (enum order_algo)order_algo_parse(t->order_name);
+	if (t->spec.algo == ORDER_NUMPY)
+		return order_possible(&t->spec);
+	order_free(t->order);
+	t->order = order_new(&t->spec);
 	return t->order == NULL ? -1 : 0;
+}
+
+/* Whole batches an epoch has, which are its steps. */
+static uint64_t steps_per_epoch(const struct trace *t)
+{
+	return (t->order != NULL ? t->order->total : order_total(&t->spec)) / t->batch;
+}
+
+/* Instances at entries [k, k + n) of OLMo's order: one asking for all that lie in one piece. */
+static int traced(const struct trace *t, uint64_t k, uint64_t n, uint64_t *instance)
+{
+	while (n > 0) {
+		uint64_t at = k % t->spec.n_inst;
+		uint64_t part = t->spec.n_inst - at < n ? t->spec.n_inst - at : n;
+
+		if (ordertrace_instances(&t->spec, at, part, t->threads, instance) < 0)
+			return -1;
+		k += part;
+		n -= part;
+		instance += part;
+	}
+	return 0;
+}
+
+static int entries(const struct trace *t, uint64_t k, uint64_t n, uint64_t *instance)
+{
+	uint64_t i;
+
+	if (t->order == NULL)
+		return traced(t, k, n, instance);
+	for (i = 0; i < n; i++)
+		instance[i] = order_at(t->order, k + i);
+	return 0;
+}
+
+static int report_batch(const struct trace *t, uint64_t step, int64_t rank,
+    const uint64_t *instance, trace_fn *fn, void *arg)
+{
+	uint64_t k;
+
+	for (k = 0; k < t->batch; k++)
+		if ((rank < 0 || k % t->world == (uint64_t)rank) &&
+		    report(t, step, k % t->world, instance[k], NULL, fn, arg) < 0)
+			return -1;
+	return 0;
 }
 
 static int computed_step(struct trace *t, uint64_t step, int64_t rank, trace_fn *fn, void *arg)
 {
-	uint64_t per_epoch, base, k;
+	uint64_t per_epoch, *instance;
+	int rc;
 
 	if (load_epoch(t, 0) < 0)
 		return -1;
-	per_epoch = t->order->total / t->batch;
+	per_epoch = steps_per_epoch(t);
 	if (step == 0 || per_epoch == 0) {
 		err_set("no step %" PRIu64 ": they count from 1, and an epoch has %" PRIu64, step,
 		    per_epoch);
@@ -310,13 +357,12 @@ static int computed_step(struct trace *t, uint64_t step, int64_t rank, trace_fn 
 	}
 	if (load_epoch(t, (step - 1) / per_epoch) < 0)
 		return -1;
-	base = (step - 1) % per_epoch * t->batch;
-	for (k = 0; k < t->batch; k++)
-		if (rank < 0 || k % t->world == (uint64_t)rank)
-			if (report(t, step, k % t->world, order_at(t->order, base + k), NULL, fn,
-				arg) < 0)
-				return -1;
-	return 0;
+	instance = xreallocarray(NULL, t->batch, sizeof(*instance));
+	rc = entries(t, (step - 1) % per_epoch * t->batch, t->batch, instance);
+	if (rc == 0)
+		rc = report_batch(t, step, rank, instance, fn, arg);
+	free(instance);
+	return rc;
 }
 
 /* -- data-indices -------------------------------------------------------------------------- */
@@ -414,31 +460,91 @@ static int document_line(
 	return report(t, step, rank, instance, c->row, c->fn, c->arg);
 }
 
+/* An entry of the epoch that holds a part of the document. */
+struct seen {
+	uint64_t entry, instance;
+};
+
+struct seen_list {
+	struct seen *p;
+	size_t n, cap;
+};
+
+static void add_seen(struct seen_list *l, uint64_t entry, uint64_t instance)
+{
+	if (l->n == l->cap) {
+		l->cap = l->cap ? 2 * l->cap : 16;
+		l->p = xreallocarray(l->p, l->cap, sizeof(*l->p));
+	}
+	l->p[l->n++] = (struct seen){entry, instance};
+}
+
+static int by_entry(const void *pa, const void *pb)
+{
+	const struct seen *a = pa, *b = pb;
+
+	return a->entry < b->entry ? -1 : a->entry > b->entry;
+}
+
+/* An instance that stands at entry k stands at k + n_inst too, if there are so many. */
+static void add_repeats(
+    const struct trace *t, struct seen_list *l, uint64_t k, uint64_t instance, uint64_t end)
+{
+	for (; k < end; k += t->spec.n_inst)
+		add_seen(l, k, instance);
+}
+
+/* All entries below `end` that hold one of the instances. */
+static int find_seen(struct trace *t, const struct call *c, uint64_t end, struct seen_list *l)
+{
+	uint64_t k, n = c->last - c->first + 1, *entry;
+	int rc = 0;
+
+	l->n = 0;
+	if (is_file_order(t)) {
+		for (k = 0; k < end; k++) {
+			uint64_t inst = order_at(t->order, k);
+
+			if (inst >= c->first && inst <= c->last)
+				add_seen(l, k, inst);
+		}
+		return 0;
+	}
+	entry = xreallocarray(NULL, n, sizeof(*entry));
+	if (t->order == NULL)
+		rc = ordertrace_entries(&t->spec, c->first, n, t->threads, entry);
+	else
+		for (k = 0; k < n; k++)
+			entry[k] = order_find(t->order, c->first + k);
+	for (k = 0; rc == 0 && k < n; k++)
+		add_repeats(t, l, entry[k], c->first + k, end);
+	free(entry);
+	if (l->n > 0)
+		qsort(l->p, l->n, sizeof(*l->p), by_entry);
+	return rc;
+}
+
 static int document_computed(struct trace *t, struct call *c)
 {
-	uint64_t epoch, inst, per_epoch;
+	uint64_t epoch, per_epoch;
+	struct seen_list l = {0};
+	int rc = load_epoch(t, 0);
 
-	if (load_epoch(t, 0) < 0)
-		return -1;
-	per_epoch = t->order->total / t->batch;
-	for (epoch = 0; per_epoch > 0 && epoch * per_epoch < t->max_steps; epoch++) {
-		uint64_t k;
+	per_epoch = rc < 0 ? 0 : steps_per_epoch(t);
+	for (epoch = 0; rc == 0 && per_epoch > 0 && epoch * per_epoch < t->max_steps; epoch++) {
+		uint64_t steps = t->max_steps - epoch * per_epoch;
+		size_t k;
 
-		if (load_epoch(t, epoch) < 0)
-			return -1;
-		/* in order of steps, so through the entries, not through the instances */
-		for (k = 0; k < per_epoch * t->batch; k++) {
-			uint64_t step = epoch * per_epoch + k / t->batch + 1;
-
-			inst = order_at(t->order, k);
-			if (step > t->max_steps)
-				break;
-			if (inst >= c->first && inst <= c->last &&
-			    document_line(t, c, step, k % t->batch % t->world, inst) < 0)
-				return -1;
-		}
+		rc = load_epoch(t, epoch);
+		if (rc == 0)
+			rc = find_seen(
+			    t, c, (steps < per_epoch ? steps : per_epoch) * t->batch, &l);
+		for (k = 0; rc == 0 && k < l.n; k++)
+			rc = document_line(t, c, epoch * per_epoch + l.p[k].entry / t->batch + 1,
+			    l.p[k].entry % t->batch % t->world, l.p[k].instance);
 	}
-	return 0;
+	free(l.p);
+	return rc;
 }
 
 /* The instances that hold a part of row r of file f; 0 when it lies in the tail. */

@@ -1,6 +1,6 @@
 /* trace: which documents a training step saw, and when a document was seen.
  *
- *	struct trace *t = trace_open("run", 1);   	a run's directory, or its config file
+ *	struct trace *t = trace_open("run", 1, 2);   	a run's directory, or its config file
  *	trace_step(t, 17, -1, print, arg);		all ranks of step 17
  *	trace_document(t, "id-1", print, arg);
  *	trace_close(t);
@@ -12,7 +12,8 @@
  * Relative paths in the config are relative to the working directory, as train takes them.
  *
  * The callback gets one document of one instance at a time; it returns 0, or -1 to stop.
- * Functions give 0, or -1 with a message.  Memory: the document tables and an order.
+ * Functions give 0, or -1 with a message.  Memory: the document tables.  Time: of OLMo's order all draws
+ * of an epoch (ordertrace.h), for trace_document() of each epoch; others are asked directly.
  */
 #ifndef OLMO_TOK_TRACE_H
 #define OLMO_TOK_TRACE_H
@@ -39,7 +40,7 @@ struct trace_hit {
 typedef int trace_fn(void *arg, const struct trace_hit *h);
 
 /* world: ranks (offset k of a batch is of rank k mod world) when there are no data-indices. */
-struct trace *trace_open(const char *run_or_conf, uint64_t world);
+struct trace *trace_open(const char *run_or_conf, uint64_t world, int threads);
 /* Steps the run has, as far as config and indices tell. */
 uint64_t trace_steps(const struct trace *t);
 /* rank -1: all. */

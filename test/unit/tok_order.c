@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "tok/order.h"
+#include "tok/ordertrace.h"
 
 static char dir[] = "/tmp/olmo-order-XXXXXX";
 
@@ -241,6 +242,42 @@ static void find_is_not_the_inverse(void **state)
 	}
 }
 
+/* Sizes around powers of two and the blocks of draws; entries at both ends and between. */
+static void traces_differ_from_the_order(void **state)
+{
+	static const uint64_t size[] = {1, 2, 3, 63, 64, 65, 127, 128, 129, 130, 1000, 4096, 4097,
+	    65535, 65537, 262145, 400000};
+	uint64_t place[300], n, first, k, *entry;
+	size_t i;
+	int at;
+
+	(void)state;
+	for (i = 0; i < sizeof(size) / sizeof(size[0]); i++) {
+		struct order *o = make(ORDER_NUMPY, size[i], 1, 1);
+		struct order_spec s = o->spec;
+
+		s.seed = 6190 + i; /* seed and epoch are one number */
+		s.epoch = 8 - i % 8;
+		order_free(o);
+		o = order_new(&s);
+		entry = malloc(size[i] * sizeof(*entry));
+		for (k = 0; k < size[i]; k++)
+			entry[order_at(o, k)] = k;
+		for (at = 0; at < 4; at++) {
+			n = at == 3 ? 1 : size[i] < 300 ? size[i] : 300;
+			first = (size[i] - n) * (uint64_t)(at % 3) / 2;
+			assert_int_equal(ordertrace_instances(&s, first, n, 1 + at % 2, place), 0);
+			for (k = 0; k < n; k++)
+				assert_int_equal(place[k], order_at(o, first + k));
+			assert_int_equal(ordertrace_entries(&s, first, n, 1 + at % 2, place), 0);
+			for (k = 0; k < n; k++)
+				assert_int_equal(place[k], entry[first + k]);
+		}
+		free(entry);
+		order_free(o);
+	}
+}
+
 static void file_does_not_keep_the_order(void **state)
 {
 	enum order_algo a;
@@ -326,6 +363,7 @@ int main(void)
 	    cmocka_unit_test(feistel_is_no_permutation),
 	    cmocka_unit_test(feistel_prefers_some_orders),
 	    cmocka_unit_test(find_is_not_the_inverse),
+	    cmocka_unit_test(traces_differ_from_the_order),
 	    cmocka_unit_test(file_does_not_keep_the_order),
 	    cmocka_unit_test(raw_file_does_not_keep_the_order),
 	    cmocka_unit_test(large_orders_lose_their_upper_half),
