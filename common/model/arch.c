@@ -92,8 +92,7 @@ static int get_family(const json_t *j, const char *name, enum arch_family *f)
 	for (int i = 0; i < N_FAMILIES; i++)
 		if (strcmp(type, families[i].type) == 0)
 			return *f = (enum arch_family)i, 0;
-	return err_set("%s: model_type '%s' is none of olmo, olmo2, llama%s", name, type,
-		   strcmp(type, "hf_olmo") == 0 ? " (use the -hf repository of the model)" : ""),
+	return err_set("%s: model_type '%s' is none of olmo, olmo2, llama, hf_olmo", name, type),
 	       -1;
 }
 
@@ -164,6 +163,56 @@ int arch_check(const struct arch *a, const char *name)
 	return 0;
 }
 
+/* The section model of an OLMo config. */
+static int from_section(struct arch *a, json_t *model, const char *name)
+{
+	json_t *only = json_pack("{s:O}", "model", model);
+	struct config c;
+	int rc = config_read(&c, only, name);
+
+	if (rc == 0) {
+		*a = c.arch;
+		config_release(&c);
+		rc = arch_check(a, name);
+	}
+	json_decref(only);
+	return rc;
+}
+
+/* hf_olmo: keys of ModelConfig between those of every config.json. */
+static int from_hf_olmo(struct arch *a, const json_t *j, const char *name)
+{
+	json_t *model = json_object(), *v;
+	const char *k;
+	size_t size;
+
+	if (get_size(j, name, "d_model", -1, &size) < 0 ||
+	    get_size(j, name, "vocab_size", -1, &size) < 0) {
+		json_decref(model);
+		return -1;
+	}
+	json_object_foreach((json_t *)j, k, v) if (config_has_model_key(k))
+	    json_object_set(model, k, v);
+	int rc = from_section(a, model, name);
+	json_decref(model);
+	return rc;
+}
+
+/* The first of those repositories said olmo, too. */
+static int is_hf_olmo(const json_t *j)
+{
+	const char *type = json_string_value(json_object_get(j, "model_type"));
+
+	return type != NULL &&
+	       (strcmp(type, "hf_olmo") == 0 ||
+		   (strcmp(type, "olmo") == 0 && json_object_get(j, "d_model") != NULL));
+}
+
+int arch_is_native(const struct arch *a)
+{
+	return a->affine || (a->clip_qkv > 0 && a->family != ARCH_OLMO);
+}
+
 int arch_from_json(struct arch *a, const json_t *j, const char *name)
 {
 	int affine;
@@ -171,6 +220,8 @@ int arch_from_json(struct arch *a, const json_t *j, const char *name)
 	memset(a, 0, sizeof(*a));
 	if (!json_is_object(j))
 		return err_set("%s: not a JSON object", name), -1;
+	if (is_hf_olmo(j))
+		return from_hf_olmo(a, j, name);
 	if (get_family(j, name, &a->family) < 0 || refuse(j, name) < 0 ||
 	    get_size(j, name, "hidden_size", -1, &a->C) < 0 ||
 	    get_size(j, name, "num_hidden_layers", -1, &a->L) < 0 ||
@@ -212,23 +263,15 @@ static int load_json(struct arch *a, const char *path)
 /* A checkpoint of OLMo's own: the section model of its config.yaml. */
 static int load_native(struct arch *a, const char *path)
 {
-	json_t *j = conf_load(path), *model = json_object_get(j, "model"), *only;
-	struct config c;
+	json_t *j = conf_load(path), *model = json_object_get(j, "model");
+	int rc = -1;
 
 	if (j == NULL)
 		return -1;
-	if (!json_is_object(model)) {
-		json_decref(j);
-		return err_set("%s: no section 'model'", path), -1;
-	}
-	only = json_pack("{s:O}", "model", model);
-	int rc = config_read(&c, only, path);
-	if (rc == 0) {
-		*a = c.arch;
-		config_release(&c);
-		rc = arch_check(a, path);
-	}
-	json_decref(only);
+	if (json_is_object(model))
+		rc = from_section(a, model, path);
+	else
+		err_set("%s: no section 'model'", path);
 	json_decref(j);
 	return rc;
 }
@@ -249,8 +292,34 @@ static json_t *id_json(int64_t id)
 	return id < 0 ? json_null() : json_integer(id);
 }
 
+/* Every key of ModelConfig that is not the default of both. */
+static json_t *hf_olmo_json(const struct arch *a)
+{
+	int rms = a->family != ARCH_OLMO, after = a->family == ARCH_OLMO2;
+	int affine = rms ? !a->plain : a->affine;
+
+	return json_pack("{s:[s],s:s,s:I,s:I,s:I,s:I,s:I,s:s,s:s,s:b,s:b,s:b,s:f,s:o,s:s,s:b,s:b,"
+			 "s:b,s:f,s:b,s:b,s:b,s:I,s:I,s:I,s:b,s:f,s:f,s:f,s:f,s:o,s:o,s:b,s:s}",
+	    "architectures", "OLMoForCausalLM", "model_type", "hf_olmo", "d_model",
+	    (json_int_t)a->C, "n_layers", (json_int_t)a->L, "n_heads", (json_int_t)a->H,
+	    "n_kv_heads", (json_int_t)a->HKV, "mlp_hidden_size", (json_int_t)(2 * a->F),
+	    "activation_type", "swiglu", "block_type", "sequential", "alibi", 0, "rope", 1,
+	    "rope_full_precision", 1, "rope_theta", a->rope_theta, "clip_qkv",
+	    a->clip_qkv > 0 ? json_real(a->clip_qkv) : json_null(), "layer_norm_type",
+	    rms ? "rms" : "default", "layer_norm_with_affine", affine, "bias_for_layer_norm",
+	    a->bias, "attention_layer_norm", after, "layer_norm_eps", a->norm_eps,
+	    "attention_layer_norm_with_affine", after && affine, "norm_after", after,
+	    "include_bias", 0, "vocab_size", (json_int_t)a->V, "embedding_size", (json_int_t)a->V,
+	    "max_sequence_length", (json_int_t)a->T, "weight_tying", a->tied, "attention_dropout",
+	    0.0, "residual_dropout", 0.0, "embedding_dropout", 0.0, "init_std", a->init_std,
+	    "eos_token_id", id_json(a->eos_id), "pad_token_id", id_json(a->pad_id), "use_cache", 1,
+	    "torch_dtype", "float32");
+}
+
 json_t *arch_json(const struct arch *a)
 {
+	if (arch_is_native(a))
+		return hf_olmo_json(a);
 	json_t *j = json_object();
 
 	json_object_set_new(j, "architectures", json_pack("[s]", families[a->family].class));

@@ -8,8 +8,13 @@
  * weights after attention and MLP, and on the whole of q and k) and llama (RMS norm with weights
  * before).  The RMS norms may go without weights (plain; OLMo's layer_norm_with_affine: false): to
  * Hugging Face such a model is one whose norm weights are 1, and config.json has OLMo's key beside
- * the others.  All have rotary positions, a gated SiLU MLP and no biases; what a config asks beyond
- * that (biases, dropout, other activations, rope scaling) is refused by name.
+ * the others.  The layer norms may have weights, and biases (affine, bias).  All have rotary
+ * positions, a gated SiLU MLP and no biases in products; what a config asks beyond that (biases,
+ * dropout, other activations, rope scaling) is refused by name.
+ *
+ * What Hugging Face's classes cannot compute (layer norms with weights, clip_qkv beside RMS norms) is
+ * read and written as OLMo's own package does: model_type hf_olmo, the keys of ModelConfig, OLMo's
+ * names of tensors behind "model.".
  *
  * Both forms of config.json are read: rope_theta / torch_dtype (as published) and
  * rope_parameters / dtype (transformers 5).  The published form is written.
@@ -34,6 +39,8 @@ struct arch {
 	size_t T;      /* longest sequence */
 	int tied;      /* logits use the embedding */
 	int plain;     /* olmo2, llama: norms without weights */
+	int affine;    /* olmo: norms with weights .. */
+	int bias;      /* .. and biases */
 	double rope_theta;
 	double clip_qkv; /* 0 = none */
 	double norm_eps;
@@ -48,6 +55,8 @@ json_t *arch_json(const struct arch *a);            /* new reference */
 json_t *arch_generation_json(const struct arch *a); /* generation_config.json */
 /* Ranges and divisibility; a message that names what does not fit. */
 int arch_check(const struct arch *a, const char *name);
+/* Is it a model that only OLMo's own package computes (hf_olmo)? */
+int arch_is_native(const struct arch *a);
 /* Width of a row [q | k | v]. */
 static inline size_t arch_qkv(const struct arch *a)
 {

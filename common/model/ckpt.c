@@ -491,7 +491,8 @@ static int read_state(struct ckpt *k, const char *path, uint64_t step)
 static int same_shape(const struct arch *a, const struct arch *b)
 {
 	return a->family == b->family && a->C == b->C && a->L == b->L && a->H == b->H &&
-	       a->HKV == b->HKV && a->F == b->F && a->V == b->V && a->tied == b->tied;
+	       a->HKV == b->HKV && a->F == b->F && a->V == b->V && a->tied == b->tied &&
+	       a->plain == b->plain && a->affine == b->affine && a->bias == b->bias;
 }
 
 int ckpt_load(struct ckpt *k, const char *run, uint64_t step)

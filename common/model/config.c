@@ -52,7 +52,7 @@ static const struct key {
     {"model.attention_layer_norm_with_affine", USED},
     {"model.max_sequence_length", USED},
     {"model.include_bias", "false"},
-    {"model.bias_for_layer_norm", "false"},
+    {"model.bias_for_layer_norm", USED},
     {"model.scale_logits", "false"},
     {"model.vocab_size", USED},
     {"model.embedding_size", USED},
@@ -180,6 +180,15 @@ static const struct key *find_key(const char *path)
 		if (strcmp(keys[i].path, path) == 0)
 			return &keys[i];
 	return NULL;
+}
+
+int config_has_model_key(const char *key)
+{
+	char *path = xasprintf("model.%s", key);
+	int has = find_key(path) != NULL;
+
+	free(path);
+	return has;
 }
 
 /* Is path a section that the table has keys in? */
@@ -372,6 +381,7 @@ static void read_family(struct config *c, struct reader *r)
 	int rms = strcmp(type, "rms") == 0, after = flag(r, "model.norm_after", 0);
 	int qk = flag(r, "model.attention_layer_norm", 0);
 	int affine = flag(r, "model.layer_norm_with_affine", rms);
+	int bias = affine && flag(r, "model.bias_for_layer_norm", 0);
 
 	c->arch.family = ARCH_OLMO;
 	if (rms && after == qk) {
@@ -380,13 +390,18 @@ static void read_family(struct config *c, struct reader *r)
 		if (qk && flag(r, "model.attention_layer_norm_with_affine", 1) != affine)
 			wrong(r, "model.attention_layer_norm_with_affine",
 			    "what layer_norm_with_affine is");
-	} else if (rms || after || qk || affine) {
+		if (bias)
+			wrong(r, "model.bias_for_layer_norm", "false beside layer_norm_type rms");
+	} else if (rms || after || qk) {
 		wrong(r, "model.layer_norm_type",
-		    "'default' without affine (OLMo), or 'rms' with both norm_after and "
+		    "'default' (OLMo), or 'rms' with both norm_after and "
 		    "attention_layer_norm (OLMo 2) or neither (Llama)");
 	} else if (strcmp(type, "default") != 0 && strcmp(type, "low_precision") != 0 &&
 		   strcmp(type, "amd_compatible") != 0) {
 		wrong(r, "model.layer_norm_type", "'default' or 'rms'");
+	} else {
+		c->arch.affine = affine;
+		c->arch.bias = bias;
 	}
 }
 
@@ -420,8 +435,6 @@ static void read_model(struct config *c, struct reader *r)
 		wrong(r, "model.mlp_hidden_size", "even: half of it is the gate");
 	else if (a->C % a->H != 0)
 		wrong(r, "model.d_model", "a multiple of model.n_heads");
-	else if (a->clip_qkv > 0 && a->family != ARCH_OLMO)
-		wrong(r, "model.clip_qkv", "absent: only OLMo's own architecture clips");
 	else if (c->vocab_size > 0 && a->V < c->vocab_size)
 		wrong(r, "model.embedding_size", "at least model.vocab_size");
 	a->D = a->C / a->H;

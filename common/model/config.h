@@ -95,6 +95,8 @@ struct config {
 
 int config_read(struct config *c, const json_t *j, const char *name);
 void config_release(struct config *c);
+/* Is model.KEY a key of OLMo's ModelConfig? */
+int config_has_model_key(const char *key);
 /* How the products are computed, "fp32" or "bf16" (kernels.h): the key precision, fp32 when it is
  * not there; NULL for one that is not known. */
 const char *config_products(const struct config *c);

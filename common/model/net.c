@@ -100,6 +100,8 @@ static void cut_inside(
 	if (a->family != ARCH_OLMO2)
 		return;
 	y->qk = floats(c, rows * (a->H + a->HKV) * a->D);
+	if (a->clip_qkv > 0)
+		y->qk_mask = cut(c, (rows * (a->H + a->HKV) * a->D + 7) / 8, 1);
 	y->ao = floats(c, rows * a->C);
 	y->fo = floats(c, rows * a->C);
 	y->statq = floats(c, rows * 2);
@@ -265,22 +267,43 @@ static enum kern_norm_kind norm_kind(const struct net *n)
 	return n->p->a.family == ARCH_OLMO ? KERN_LAYERNORM : KERN_RMSNORM;
 }
 
-static void norm(struct net *n, float *y, float *stat, const float *x, const float *w)
+/* The weight and the bias of a norm, or PARAMS_NONE. */
+struct affine {
+	size_t w, b;
+};
+
+static void norm(
+    struct net *n, float *y, float *stat, const float *x, const float *w, struct affine f)
 {
 	size_t C = n->p->a.C;
 
-	n->k->op->norm_fwd(
-	    n->k, norm_kind(n), y, C, stat, x, C, w, NULL, n->rows, C, (float)n->p->a.norm_eps);
+	n->k->op->norm_fwd(n->k, norm_kind(n), y, C, stat, x, C, weight_at(w, f.w),
+	    weight_at(w, f.b), n->rows, C, (float)n->p->a.norm_eps);
 }
 
 /* dx = dx0 + gradient */
-static void norm_bwd(struct net *n, float *dx, const float *dx0, float *dw, const float *dy,
-    const float *x, const float *stat, const float *w)
+static void norm_bwd(struct net *n, float *dx, const float *dx0, float *grad, const float *dy,
+    const float *x, const float *stat, const float *w, struct affine f)
 {
 	size_t C = n->p->a.C;
 
-	n->k->op->norm_bwd(
-	    n->k, norm_kind(n), dx, C, dx0, dw, NULL, dy, C, x, C, stat, w, n->rows, C);
+	n->k->op->norm_bwd(n->k, norm_kind(n), dx, C, dx0, grad_at(grad, f.w), grad_at(grad, f.b),
+	    dy, C, x, C, stat, weight_at(w, f.w), n->rows, C);
+}
+
+static struct affine affine1(const struct params_layer *o)
+{
+	return (struct affine){o->norm1, o->bias1};
+}
+
+static struct affine affine2(const struct params_layer *o)
+{
+	return (struct affine){o->norm2, o->bias2};
+}
+
+static struct affine affine_f(const struct params *p)
+{
+	return (struct affine){p->norm_f, p->bias_f};
 }
 
 static struct kern_attn attn_of(const struct net *n, const float *qkv)
@@ -346,14 +369,14 @@ static void block_pre(struct net *n, const float *w, size_t l, int inside)
 	struct net_layer *y = layer_of(n, l);
 	size_t C = a->C, F = a->F, W = arch_qkv(a), HD = a->H * a->D;
 
-	norm(n, n->h, y->stat1, y->x, weight_at(w, o->norm1));
+	norm(n, n->h, y->stat1, y->x, w, affine1(o));
 	linear(n, y->qkv, W, NULL, n->h, C, w + o->qkv, W, C);
 	if (a->clip_qkv > 0)
 		n->k->op->clamp_fwd(
 		    n->k, y->qkv, y->mask, y->qkv, (float)a->clip_qkv, n->rows * W);
 	rotate_attend(n, y, l);
 	linear(n, y->xm, C, y->x, y->att, HD, w + o->o, C, HD);
-	norm(n, n->h, y->stat2, y->xm, weight_at(w, o->norm2));
+	norm(n, n->h, y->stat2, y->xm, w, affine2(o));
 	linear(n, y->ug, 2 * F, NULL, n->h, C, w + o->ug, 2 * F, C);
 	if (inside)
 		return;
@@ -373,19 +396,17 @@ static void block_pre_bwd(struct net *n, const float *w, float *grad, size_t l)
 	n->k->op->swiglu_bwd(n->k, y->ug, n->act, n->act, y->ug, n->rows, F);
 	n->k->op->gemm(
 	    n->k, KERN_TN, C, F, n->rows, n->dx, C, n->act, F, grad + o->down, grad + o->down, F);
-	norm(n, n->h, NULL, y->xm, weight_at(w, o->norm2));
+	norm(n, n->h, NULL, y->xm, w, affine2(o));
 	linear_bwd(n, n->dh, NULL, grad + o->ug, y->ug, 2 * F, n->h, w + o->ug, 2 * F, C);
-	norm_bwd(n, n->dx, n->dx, grad_at(grad, o->norm2), n->dh, y->xm, y->stat2,
-	    weight_at(w, o->norm2));
+	norm_bwd(n, n->dx, n->dx, grad, n->dh, y->xm, y->stat2, w, affine2(o));
 
 	linear_bwd(n, n->datt, NULL, grad + o->o, n->dx, C, y->att, w + o->o, C, HD);
 	rotate_attend_bwd(n, y);
 	if (a->clip_qkv > 0)
 		n->k->op->clamp_bwd(n->k, n->dqkv, n->dqkv, y->mask, n->rows * W);
-	norm(n, n->h, NULL, y->x, weight_at(w, o->norm1));
+	norm(n, n->h, NULL, y->x, w, affine1(o));
 	linear_bwd(n, n->dh, NULL, grad + o->qkv, n->dqkv, W, n->h, w + o->qkv, W, C);
-	norm_bwd(n, n->dx, n->dx, grad_at(grad, o->norm1), n->dh, y->x, y->stat1,
-	    weight_at(w, o->norm1));
+	norm_bwd(n, n->dx, n->dx, grad, n->dh, y->x, y->stat1, w, affine1(o));
 }
 
 /* ---- blocks with the norm after, and on q and k: olmo2 ------------------------------------ */
@@ -401,6 +422,28 @@ static void head_norm(
 	    (float)a->norm_eps);
 }
 
+/* q and k lie apart until they are normed; of y->qkv the columns of v count, those of q and k are
+ * written later (or, in the gradient, have been read). */
+static void clip_parts(struct net *n, struct net_layer *y)
+{
+	const struct arch *a = &n->p->a;
+	size_t QK = (a->H + a->HKV) * a->D;
+	float c = (float)a->clip_qkv;
+
+	n->k->op->clamp_fwd(n->k, y->qk, y->qk_mask, y->qk, c, n->rows * QK);
+	n->k->op->clamp_fwd(n->k, y->qkv, y->mask, y->qkv, c, n->rows * arch_qkv(a));
+}
+
+/* dqk (rows, (H + HKV) D), and v's columns of n->dqkv */
+static void clip_parts_bwd(struct net *n, const struct net_layer *y, float *dqk)
+{
+	const struct arch *a = &n->p->a;
+	size_t QK = (a->H + a->HKV) * a->D;
+
+	n->k->op->clamp_bwd(n->k, dqk, dqk, y->qk_mask, n->rows * QK);
+	n->k->op->clamp_bwd(n->k, n->dqkv, n->dqkv, y->mask, n->rows * arch_qkv(a));
+}
+
 static void block_post(struct net *n, const float *w, size_t l, int inside)
 {
 	const struct arch *a = &n->p->a;
@@ -411,16 +454,18 @@ static void block_post(struct net *n, const float *w, size_t l, int inside)
 
 	linear(n, y->qk, QK, NULL, y->x, C, w + o->qkv, QK, C);
 	linear(n, y->qkv + QK, W, NULL, y->x, C, w + o->qkv + QK * C, W - QK, C);
+	if (a->clip_qkv > 0)
+		clip_parts(n, y);
 	head_norm(n, y, y->statq, weight_at(w, o->qnorm), a->H, 0);
 	head_norm(n, y, y->statk, weight_at(w, o->knorm), a->HKV, a->H);
 	rotate_attend(n, y, l);
 	linear(n, y->ao, C, NULL, y->att, HD, w + o->o, C, HD);
-	norm(n, n->h, y->stat1, y->ao, weight_at(w, o->norm1));
+	norm(n, n->h, y->stat1, y->ao, w, affine1(o));
 	n->k->op->add(n->k, y->xm, y->x, n->h, n->rows * C);
 	linear(n, y->ug, 2 * F, NULL, y->xm, C, w + o->ug, 2 * F, C);
 	n->k->op->swiglu_fwd(n->k, n->act, y->ug, n->rows, F);
 	linear(n, y->fo, C, NULL, n->act, F, w + o->down, C, F);
-	norm(n, n->h, y->stat2, y->fo, weight_at(w, o->norm2));
+	norm(n, n->h, y->stat2, y->fo, w, affine2(o));
 	if (inside)
 		return;
 	n->k->op->add(n->k, next, y->xm, n->h, n->rows * C);
@@ -445,16 +490,14 @@ static void block_post_bwd(struct net *n, const float *w, float *grad, size_t l)
 	struct net_layer *y = layer_of(n, l);
 	size_t C = a->C, F = a->F, W = arch_qkv(a), HD = a->H * a->D, QK = (a->H + a->HKV) * a->D;
 
-	norm_bwd(n, n->dh, NULL, grad_at(grad, o->norm2), n->dx, y->fo, y->stat2,
-	    weight_at(w, o->norm2));
+	norm_bwd(n, n->dh, NULL, grad, n->dx, y->fo, y->stat2, w, affine2(o));
 	n->k->op->gemm(n->k, KERN_NN, n->rows, F, C, n->dh, C, w + o->down, F, NULL, n->act, F);
 	n->k->op->swiglu_bwd(n->k, y->ug, n->act, n->act, y->ug, n->rows, F);
 	n->k->op->gemm(
 	    n->k, KERN_TN, C, F, n->rows, n->dh, C, n->act, F, grad + o->down, grad + o->down, F);
 	linear_bwd(n, n->dx, n->dx, grad + o->ug, y->ug, 2 * F, y->xm, w + o->ug, 2 * F, C);
 
-	norm_bwd(n, n->dh, NULL, grad_at(grad, o->norm1), n->dx, y->ao, y->stat1,
-	    weight_at(w, o->norm1));
+	norm_bwd(n, n->dh, NULL, grad, n->dx, y->ao, y->stat1, w, affine1(o));
 	linear_bwd(n, n->datt, NULL, grad + o->o, n->dh, C, y->att, w + o->o, C, HD);
 	rotate_attend_bwd(n, y);
 	/* y->qkv was last read by the attention: its room takes the gradient of q and k */
@@ -462,6 +505,8 @@ static void block_post_bwd(struct net *n, const float *w, float *grad, size_t l)
 	    n, y, y->statq, weight_at(w, o->qnorm), grad_at(grad, o->qnorm), a->H, 0, y->qkv);
 	head_norm_bwd(
 	    n, y, y->statk, weight_at(w, o->knorm), grad_at(grad, o->knorm), a->HKV, a->H, y->qkv);
+	if (a->clip_qkv > 0)
+		clip_parts_bwd(n, y, y->qkv);
 	linear_bwd(n, n->dx, n->dx, grad + o->qkv, y->qkv, QK, y->x, w + o->qkv, QK, C);
 	linear_bwd(n, n->dx, n->dx, grad + o->qkv + QK * C, n->dqkv + QK, W, y->x,
 	    w + o->qkv + QK * C, W - QK, C);
@@ -485,7 +530,7 @@ static void forward(struct net *n, const float *w)
 	n->k->op->embed_fwd(n->k, layer_of(n, 0)->x, n->ids, w + p->embed, n->rows, p->a.C);
 	for (size_t l = 0; l < p->a.L; l++)
 		block(n, w, l, 0);
-	norm(n, n->x_final, n->stat_final, n->x_last, weight_at(w, p->norm_f));
+	norm(n, n->x_final, n->stat_final, n->x_last, w, affine_f(p));
 }
 
 void net_forward(struct net *n, const float *w, const uint32_t *ids, size_t B, size_t T)
@@ -535,8 +580,7 @@ void net_backward(struct net *n, const float *w, float *grad)
 {
 	const struct params *p = n->p;
 
-	norm_bwd(n, n->dx, NULL, grad_at(grad, p->norm_f), n->dh, n->x_last, n->stat_final,
-	    weight_at(w, p->norm_f));
+	norm_bwd(n, n->dx, NULL, grad, n->dh, n->x_last, n->stat_final, w, affine_f(p));
 	for (size_t l = p->a.L; l-- > 0;) {
 		enum again r = again(&n->plan, l);
 		if (r == AGAIN_BLOCK)

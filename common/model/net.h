@@ -8,11 +8,13 @@
  *	net_backward(n, w, grad);				accumulates into grad
  *	net_free(n);
  *
- * The pass (h is the normed input, x the residual stream), olmo and llama:
+ * The pass (h is the normed input, x the residual stream), olmo and llama (norms are layer norm and
+ * RMS norm, with weights and biases where the model has them):
  *	h = norm(x);  q,k,v = clip(Wqkv h);  rope(q, k);  x += Wo attention(q, k, v)
  *	h = norm(x);  u,g = Wug h;           x += Wdown (silu(g) * u)
  *	logits = E norm(x)
- * and olmo2: x += norm(Wo attention(norm(q), norm(k), v));  x += norm(Wdown ..).
+ * and olmo2, clipped before the norms of q and k:
+ *	x += norm(Wo attention(norm(q), norm(k), v));  x += norm(Wdown ..).
  *
  * Stored for the backward pass: the residual stream before attention and before the MLP, q k v,
  * the attention's output and lse, u g.  Normed inputs and silu(g) * u are computed again; logits
@@ -59,14 +61,15 @@ struct net_layer {
 	float *x;             /* (rows, C) residual stream before attention */
 	float *xm;            /* (rows, C) before the MLP */
 	float *qkv;           /* (rows, W) after clip, norm and rotation */
-	uint8_t *mask;        /* (rows * W bits) clip_qkv: not clipped */
+	uint8_t *mask;        /* (rows * W bits) clip_qkv: not clipped; olmo2: of v alone */
 	float *att;           /* (rows, H D) */
 	float *lse;           /* (B, H, T) of attention */
 	float *ug;            /* (rows, 2F) */
 	float *stat1, *stat2; /* (rows, 2) of the norms */
 	/* olmo2: inputs of the norms after */
-	float *qk;      /* (rows, (H + HKV) D) */
-	float *ao, *fo; /* (rows, C) */
+	float *qk;        /* (rows, (H + HKV) D) */
+	uint8_t *qk_mask; /* (bits of the same) clip_qkv */
+	float *ao, *fo;   /* (rows, C) */
 	float *statq, *statk;
 };
 

@@ -23,7 +23,7 @@ int optim_decays(const struct optim *o, const struct param *t)
 {
 	if (t->kind == PARAM_EMBED)
 		return o->decay_embeddings;
-	if (t->kind == PARAM_NORM)
+	if (t->kind == PARAM_NORM || t->kind == PARAM_BIAS)
 		return o->decay_norm;
 	return 1;
 }

@@ -44,10 +44,18 @@ static struct param *add(struct params *p, enum param_kind kind, size_t layer, i
 static size_t add_layer(
     struct params *p, enum param_kind kind, size_t l, size_t rows, size_t cols, const char *tail)
 {
-	int dims = kind == PARAM_NORM ? 1 : 2;
+	int dims = kind == PARAM_NORM || kind == PARAM_BIAS ? 1 : 2;
+	const char *what = kind == PARAM_BIAS ? "bias" : "weight";
 
-	return add(p, kind, l, dims, rows, cols, xasprintf("model.layers.%zu.%s.weight", l, tail))
+	return add(
+	    p, kind, l, dims, rows, cols, xasprintf("model.layers.%zu.%s.%s", l, tail, what))
 	    ->off;
+}
+
+/* Norms before attention and MLP with weights. */
+static int has_norms_before(const struct arch *a)
+{
+	return a->family == ARCH_LLAMA || a->affine;
 }
 
 static void layer_table(struct params *p, size_t l)
@@ -58,10 +66,14 @@ static void layer_table(struct params *p, size_t l)
 
 	*y = (struct params_layer){.norm1 = PARAMS_NONE,
 	    .norm2 = PARAMS_NONE,
+	    .bias1 = PARAMS_NONE,
+	    .bias2 = PARAMS_NONE,
 	    .qnorm = PARAMS_NONE,
 	    .knorm = PARAMS_NONE};
-	if (a->family == ARCH_LLAMA)
+	if (has_norms_before(a))
 		y->norm1 = add_layer(p, PARAM_NORM, l, C, 0, "input_layernorm");
+	if (a->bias)
+		y->bias1 = add_layer(p, PARAM_BIAS, l, C, 0, "input_layernorm");
 	y->qkv = add_layer(p, PARAM_Q, l, HD, C, "self_attn.q_proj");
 	add_layer(p, PARAM_K, l, KD, C, "self_attn.k_proj");
 	add_layer(p, PARAM_V, l, KD, C, "self_attn.v_proj");
@@ -70,9 +82,11 @@ static void layer_table(struct params *p, size_t l)
 		y->qnorm = add_layer(p, PARAM_NORM, l, HD, 0, "self_attn.q_norm");
 		y->knorm = add_layer(p, PARAM_NORM, l, KD, 0, "self_attn.k_norm");
 		y->norm1 = add_layer(p, PARAM_NORM, l, C, 0, "post_attention_layernorm");
-	} else if (a->family == ARCH_LLAMA) {
+	} else if (has_norms_before(a)) {
 		y->norm2 = add_layer(p, PARAM_NORM, l, C, 0, "post_attention_layernorm");
 	}
+	if (a->bias)
+		y->bias2 = add_layer(p, PARAM_BIAS, l, C, 0, "post_attention_layernorm");
 	y->ug = add_layer(p, PARAM_UP, l, a->F, C, "mlp.up_proj");
 	add_layer(p, PARAM_GATE, l, a->F, C, "mlp.gate_proj");
 	y->down = add_layer(p, PARAM_DOWN, l, C, a->F, "mlp.down_proj");
@@ -90,9 +104,11 @@ struct params *params_new(const struct arch *a)
 	    add(p, PARAM_EMBED, 0, 2, a->V, a->C, xstrdup("model.embed_tokens.weight"))->off;
 	for (size_t l = 0; l < a->L; l++)
 		layer_table(p, l);
-	p->norm_f = PARAMS_NONE;
-	if (a->family != ARCH_OLMO)
+	p->norm_f = p->bias_f = PARAMS_NONE;
+	if (a->family != ARCH_OLMO || a->affine)
 		p->norm_f = add(p, PARAM_NORM, 0, 1, a->C, 0, xstrdup("model.norm.weight"))->off;
+	if (a->bias)
+		p->bias_f = add(p, PARAM_BIAS, 0, 1, a->C, 0, xstrdup("model.norm.bias"))->off;
 	p->head = p->embed;
 	if (!a->tied)
 		p->head = add(p, PARAM_HEAD, 0, 2, a->V, a->C, xstrdup("lm_head.weight"))->off;
@@ -123,7 +139,7 @@ const struct param *params_find(const struct params *p, const char *name)
 
 int param_is_linear(const struct param *t)
 {
-	return t->kind != PARAM_EMBED && t->kind != PARAM_NORM;
+	return t->kind != PARAM_EMBED && t->kind != PARAM_NORM && t->kind != PARAM_BIAS;
 }
 
 /* ---- the original's names ---------------------------------------------------------------- */
@@ -136,6 +152,8 @@ static const char *native_norm(const struct params *p, const struct param *t)
 		return "q_norm.weight";
 	if (t->off == y->knorm)
 		return "k_norm.weight";
+	if (t->kind == PARAM_BIAS)
+		return t->off == y->bias1 ? "attn_norm.bias" : "ff_norm.bias";
 	return t->off == y->norm1 ? "attn_norm.weight" : "ff_norm.weight";
 }
 
@@ -159,6 +177,8 @@ static const char *native_tail(const struct params *p, const struct param *t, si
 		return "ff_proj.weight";
 	case PARAM_NORM:
 		return t->off == p->norm_f ? "ln_f.weight" : native_norm(p, t);
+	case PARAM_BIAS:
+		return t->off == p->bias_f ? "ln_f.bias" : native_norm(p, t);
 	case PARAM_K:
 	case PARAM_V:
 	case PARAM_GATE:
@@ -170,7 +190,8 @@ static const char *native_tail(const struct params *p, const struct param *t, si
 int params_native(const struct params *p, size_t i, struct params_native *m)
 {
 	const struct param *t = &p->t[i];
-	int top = t->kind == PARAM_EMBED || t->kind == PARAM_HEAD || t->off == p->norm_f;
+	int top = t->kind == PARAM_EMBED || t->kind == PARAM_HEAD || t->off == p->norm_f ||
+		  t->off == p->bias_f;
 	const char *tail = native_tail(p, t, &m->shape[0]);
 
 	if (tail == NULL)
@@ -188,10 +209,25 @@ int params_native(const struct params *p, size_t i, struct params_native *m)
 
 /* ---- loading ----------------------------------------------------------------------------- */
 
-static int has_native(const struct params *p, const char *name)
+/* The names of a file: Hugging Face's, OLMo's own, or OLMo's behind "model." */
+enum naming { NAMES_HF, NAMES_NATIVE, NAMES_HF_OLMO };
+
+static const char hf_olmo_prefix[] = "model.";
+
+static enum naming naming_of(const struct safetensors *s)
+{
+	if (safetensors_find(s, "transformer.wte.weight") != NULL)
+		return NAMES_NATIVE;
+	return safetensors_find(s, "model.transformer.wte.weight") != NULL ? NAMES_HF_OLMO
+									   : NAMES_HF;
+}
+
+static int has_native(const struct params *p, const char *name, enum naming how)
 {
 	struct params_native t;
 
+	if (how == NAMES_HF_OLMO && strncmp(name, hf_olmo_prefix, strlen(hf_olmo_prefix)) == 0)
+		name += strlen(hf_olmo_prefix);
 	for (size_t i = 0; i < p->n; i++)
 		if (params_native(p, i, &t) && strcmp(t.name, name) == 0)
 			return 1;
@@ -225,11 +261,12 @@ static int is_one(const struct params *p, const struct safetensor *t)
 }
 
 /* Tensors of the file that the model has no place for. lm_head of a tied model is a copy. */
-static int check_extra(const struct params *p, const struct safetensors *s, int native)
+static int check_extra(const struct params *p, const struct safetensors *s, enum naming how)
 {
 	for (size_t i = 0; i < safetensors_count(s); i++) {
 		const struct safetensor *t = safetensors_at(s, i);
-		if (native ? has_native(p, t->name) : params_find(p, t->name) != NULL)
+		if (how != NAMES_HF ? has_native(p, t->name, how)
+				    : params_find(p, t->name) != NULL)
 			continue;
 		int one = is_one(p, t);
 		if (one < 0)
@@ -257,17 +294,21 @@ static int load_one(const struct safetensors *s, const char *name, int dims, con
 	return f == NULL ? -1 : safetensors_f32(f, 0, n, dst);
 }
 
-static int load_all(const struct params *p, float *w, const struct safetensors *s, int native)
+static int load_all(const struct params *p, float *w, const struct safetensors *s, enum naming how)
 {
 	struct params_native m;
+	char name[sizeof(m.name) + sizeof(hf_olmo_prefix)];
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < p->n; i++) {
 		const struct param *t = &p->t[i];
-		if (!native)
+		if (how == NAMES_HF) {
 			rc = load_one(s, t->name, t->dims, t->shape, t->n, w + t->off);
-		else if (params_native(p, i, &m))
-			rc = load_one(s, m.name, m.dims, m.shape, m.n, w + m.off);
+		} else if (params_native(p, i, &m)) {
+			snprintf(name, sizeof(name), "%s%s",
+			    how == NAMES_HF_OLMO ? hf_olmo_prefix : "", m.name);
+			rc = load_one(s, name, m.dims, m.shape, m.n, w + m.off);
+		}
 	}
 	return rc;
 }
@@ -279,9 +320,9 @@ int params_load(const struct params *p, float *w, const char *path)
 
 	if (s == NULL)
 		return -1;
-	int native = safetensors_find(s, "transformer.wte.weight") != NULL;
-	if (load_all(p, w, s, native) == 0)
-		rc = check_extra(p, s, native);
+	enum naming how = naming_of(s);
+	if (load_all(p, w, s, how) == 0)
+		rc = check_extra(p, s, how);
 	safetensors_close(s);
 	return rc;
 }
@@ -365,6 +406,34 @@ static int put_all(const struct param **order, size_t n, const char *prefix, con
 	return rc;
 }
 
+static int by_native_name(const void *x, const void *y)
+{
+	const struct params_native *a = x, *b = y;
+
+	return strcmp(a->name, b->name);
+}
+
+/* A model under OLMo's names, behind "model.": what hf_olmo reads. */
+static int put_hf_olmo(const struct params *p, const float *w, struct safetensors_writer *f)
+{
+	struct params_native *m = xcalloc(p->n, sizeof(*m));
+	char name[sizeof(m->name) + sizeof(hf_olmo_prefix)];
+	size_t n = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		n += (size_t)params_native(p, i, &m[n]);
+	qsort(m, n, sizeof(*m), by_native_name);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		snprintf(name, sizeof(name), "%s%s", hf_olmo_prefix, m[i].name);
+		rc = safetensors_declare(f, name, SAFETENSORS_F32, m[i].dims, m[i].shape);
+	}
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = safetensors_put(f, w + m[i].off, m[i].n * sizeof(float));
+	free(m);
+	return rc;
+}
+
 int params_save(const struct params *p, const float *const *w, const char *const *prefix,
     size_t n_prefix, const char *file, struct filehash *h)
 {
@@ -374,6 +443,12 @@ int params_save(const struct params *p, const float *const *w, const char *const
 
 	if (f == NULL)
 		return -1;
+	if (arch_is_native(&p->a) && n_prefix == 1 && prefix[0][0] == '\0') {
+		if (put_hf_olmo(p, w[0], f) == 0)
+			return safetensors_commit(f, h);
+		safetensors_abort(f);
+		return -1;
+	}
 	const struct param **order = xreallocarray(NULL, n, sizeof(*order));
 	for (size_t i = 0; i < n; i++)
 		order[i] = i < p->n ? &p->t[i] : &p->one[i - p->n];

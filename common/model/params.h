@@ -32,13 +32,14 @@ enum param_kind {
 	PARAM_GATE,
 	PARAM_DOWN,
 	PARAM_NORM,
+	PARAM_BIAS, /* of a norm */
 	PARAM_HEAD
 };
 
 struct param {
 	char *name; /* model.layers.0.self_attn.q_proj.weight */
 	enum param_kind kind;
-	size_t layer;  /* of the kinds Q .. DOWN and the norms inside a layer */
+	size_t layer;  /* of the kinds Q .. DOWN, the norms and biases inside a layer */
 	size_t off, n; /* in floats */
 	int dims;
 	size_t shape[2];
@@ -48,7 +49,8 @@ struct param {
 #define PARAMS_NONE SIZE_MAX
 struct params_layer {
 	size_t qkv, o, ug, down;
-	size_t norm1, norm2; /* (C) before (llama) or after (olmo2) attention and MLP */
+	size_t norm1, norm2; /* (C) before (olmo, llama) or after (olmo2) attention and MLP */
+	size_t bias1, bias2; /* (C) of the same: olmo */
 	size_t qnorm, knorm; /* (H D), (HKV D): olmo2 */
 };
 
@@ -61,6 +63,7 @@ struct params {
 	size_t n_float;
 	size_t embed, head; /* head == embed when tied */
 	size_t norm_f;      /* final norm's weight or PARAMS_NONE */
+	size_t bias_f;      /* .. and bias */
 	struct params_layer *layer;
 };
 
@@ -71,7 +74,7 @@ const struct param *params_find(const struct params *p, const char *name);
 int param_is_linear(const struct param *t);
 
 /* Weights of a Hugging Face directory, or of a safetensors file under Hugging Face's or OLMo's own
- * names (transformer.blocks.0.att_proj.weight: q, k and v in one).  Every tensor must be there,
+ * names (transformer.blocks.0.att_proj.weight: q, k and v in one; "model." may stand before).  Every tensor must be there,
  * and no other may but norm weights of 1 where norms have none (plain), and the optimizer state
  * of such a file (exp_avg.NAME, exp_avg_sq.NAME). */
 int params_load(const struct params *p, float *w, const char *path);
@@ -89,7 +92,8 @@ int params_native(const struct params *p, size_t i, struct params_native *t);
 int params_load_prefixed(const struct params *p, float *const *w, const char *const *prefix,
     size_t n_prefix, const char *file);
 /* Writes the arrays w[i] under prefix[i] ("" for a model) as fp32, tensors in order of name; into
- * a model also the norm weights of 1 that Hugging Face's code wants where norms have none. */
+ * a model also the norm weights of 1 that Hugging Face's code wants where norms have none.  A model
+ * of hf_olmo (arch_is_native) gets OLMo's names. */
 int params_save(const struct params *p, const float *const *w, const char *const *prefix,
     size_t n_prefix, const char *file, struct filehash *h);
 
@@ -100,7 +104,7 @@ int params_save(const struct params *p, const float *const *w, const char *const
  *	fan_in         1/sqrt(fan in)
  *	kaiming_normal sqrt(2 / fan in)
  *	full_megatron  std; attn_out, ff_out std/sqrt(2 L); head 1/sqrt(d); cut at cutoff or 3
- * Norm weights are 1.  Element i of a tensor is a function of (seed, tensor name, i) alone:
+ * Norm weights are 1, their biases 0.  Element i of a tensor is a function of (seed, tensor name, i) alone:
  * u = rng_unit(seed, hash64(name), i), x = sigma * Phi^-1(p + u (1 - 2 p)), p = Phi(-cut),
  * in double, so that neither threads nor ranks nor the machine show.
  */

@@ -205,9 +205,9 @@ void params_init(const struct params *p, float *w, const struct params_init *in,
 		    .n = t->n,
 		    .seed = in->seed,
 		    .stream = hash64(t->name, strlen(t->name))};
-		if (t->kind == PARAM_NORM) {
+		if (t->kind == PARAM_NORM || t->kind == PARAM_BIAS) {
 			for (size_t k = 0; k < t->n; k++)
-				f.w[k] = 1.0f;
+				f.w[k] = t->kind == PARAM_NORM ? 1.0f : 0.0f;
 			continue;
 		}
 		f.sigma = params_sigma(p, t, in, &f.cut);

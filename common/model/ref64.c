@@ -52,9 +52,9 @@ static void moments(int rms, const double *x, size_t n, double eps, double *mean
 	*inv = 1 / sqrt(q / (double)n + eps);
 }
 
-/* Rows of n at strides ld; w NULL: none. */
-static void norm(
-    const struct ref64 *r, double *y, const double *x, size_t ld, size_t n, const double *w)
+/* Rows of n at strides ld; w, b NULL: none. */
+static void norm(const struct ref64 *r, double *y, const double *x, size_t ld, size_t n,
+    const double *w, const double *b)
 {
 	int rms = r->p->a.family != ARCH_OLMO;
 
@@ -62,12 +62,13 @@ static void norm(
 		double mean, inv;
 		moments(rms, x + m * ld, n, r->p->a.norm_eps, &mean, &inv);
 		for (size_t i = 0; i < n; i++)
-			y[m * ld + i] = (x[m * ld + i] - mean) * inv * (w != NULL ? w[i] : 1);
+			y[m * ld + i] = (x[m * ld + i] - mean) * inv * (w != NULL ? w[i] : 1) +
+					(b != NULL ? b[i] : 0);
 	}
 }
 
 /* dx += gradient through norm */
-static void norm_bwd(const struct ref64 *r, double *dx, double *dw, const double *dy,
+static void norm_bwd(const struct ref64 *r, double *dx, double *dw, double *db, const double *dy,
     const double *x, size_t ld, size_t n, const double *w)
 {
 	int rms = r->p->a.family != ARCH_OLMO;
@@ -82,6 +83,8 @@ static void norm_bwd(const struct ref64 *r, double *dx, double *dw, const double
 			dot += g * hat;
 			if (dw != NULL)
 				dw[i] += d[i] * hat;
+			if (db != NULL)
+				db[i] += d[i];
 		}
 		for (size_t i = 0; i < n; i++) {
 			double hat = (xr[i] - mean) * inv, g = d[i] * (w != NULL ? w[i] : 1);
@@ -232,18 +235,25 @@ static double *grad_at(const struct ref64 *r, size_t off)
 	return off == PARAMS_NONE ? NULL : r->g + off;
 }
 
+static void clip(const struct arch *a, double *y, const double *x, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		y[i] = a->clip_qkv > 0 ? fmax(-a->clip_qkv, fmin(a->clip_qkv, x[i])) : x[i];
+}
+
 static void shape_qkv(struct ref64 *r, struct ref64_layer *y, const struct params_layer *o)
 {
 	const struct arch *a = &r->p->a;
 	size_t W = arch_qkv(a), n = r->rows * W;
 
-	memcpy(y->qkv, y->raw, n * sizeof(*y->qkv));
-	for (size_t i = 0; a->clip_qkv > 0 && i < n; i++)
-		y->qkv[i] = fmax(-a->clip_qkv, fmin(a->clip_qkv, y->raw[i]));
+	clip(a, y->qkv, y->raw, n);
 	if (a->family == ARCH_OLMO2) {
-		norm(r, y->qkv, y->raw, W, a->H * a->D, weight_at(r, o->qnorm));
-		norm(r, y->qkv + a->H * a->D, y->raw + a->H * a->D, W, a->HKV * a->D,
-		    weight_at(r, o->knorm));
+		double *clipped = doubles(n);
+		clip(a, clipped, y->raw, n);
+		norm(r, y->qkv, clipped, W, a->H * a->D, weight_at(r, o->qnorm), NULL);
+		norm(r, y->qkv + a->H * a->D, clipped + a->H * a->D, W, a->HKV * a->D,
+		    weight_at(r, o->knorm), NULL);
+		free(clipped);
 	}
 	rotate(r, y->qkv, 1);
 }
@@ -256,20 +266,23 @@ static void shape_qkv_bwd(
 	size_t W = arch_qkv(a), n = r->rows * W, Q = a->H * a->D, K = a->HKV * a->D;
 
 	rotate(r, d, -1);
+	if (a->family == ARCH_OLMO2) {
+		double *in = doubles(n), *x = doubles(n);
+		clip(a, x, y->raw, n);
+		norm_bwd(r, in, grad_at(r, o->qnorm), NULL, d, x, W, Q, weight_at(r, o->qnorm));
+		norm_bwd(r, in + Q, grad_at(r, o->knorm), NULL, d + Q, x + Q, W, K,
+		    weight_at(r, o->knorm));
+		for (size_t m = 0; m < r->rows; m++)
+			memcpy(d + m * W, in + m * W, (Q + K) * sizeof(*d));
+		free(in);
+		free(x);
+	}
 	for (size_t i = 0; a->clip_qkv > 0 && i < n; i++)
 		if (fabs(y->raw[i]) > a->clip_qkv)
 			d[i] = 0;
-	if (a->family != ARCH_OLMO2)
-		return;
-	double *in = doubles(n);
-	norm_bwd(r, in, grad_at(r, o->qnorm), d, y->raw, W, Q, weight_at(r, o->qnorm));
-	norm_bwd(r, in + Q, grad_at(r, o->knorm), d + Q, y->raw + Q, W, K, weight_at(r, o->knorm));
-	for (size_t m = 0; m < r->rows; m++)
-		memcpy(d + m * W, in + m * W, (Q + K) * sizeof(*d));
-	free(in);
 }
 
-/* out = x + f, or x + norm(f) where the norm comes after */
+/* out = x + f, or x + norm(f) where the norm comes after (and has no bias) */
 static void add_branch(
     const struct ref64 *r, double *out, const double *x, const double *f, size_t norm_off)
 {
@@ -277,7 +290,7 @@ static void add_branch(
 
 	memcpy(out, f, n * sizeof(*out));
 	if (r->p->a.family == ARCH_OLMO2)
-		norm(r, out, f, C, C, weight_at(r, norm_off));
+		norm(r, out, f, C, C, weight_at(r, norm_off), NULL);
 	for (size_t i = 0; i < n; i++)
 		out[i] += x[i];
 }
@@ -290,30 +303,32 @@ static double *add_branch_bwd(
 	double *df = doubles(n);
 
 	if (r->p->a.family == ARCH_OLMO2)
-		norm_bwd(r, df, grad_at(r, norm_off), d, f, C, C, weight_at(r, norm_off));
+		norm_bwd(r, df, grad_at(r, norm_off), NULL, d, f, C, C, weight_at(r, norm_off));
 	else
 		memcpy(df, d, n * sizeof(*df));
 	return df;
 }
 
 /* h = norm(x) where the norm comes before, else x */
-static void branch_in(const struct ref64 *r, double *h, const double *x, size_t norm_off)
+static void branch_in(
+    const struct ref64 *r, double *h, const double *x, size_t norm_off, size_t bias_off)
 {
 	size_t C = r->p->a.C;
 
 	if (r->p->a.family == ARCH_OLMO2)
 		memcpy(h, x, r->rows * C * sizeof(*h));
 	else
-		norm(r, h, x, C, C, weight_at(r, norm_off));
+		norm(r, h, x, C, C, weight_at(r, norm_off), weight_at(r, bias_off));
 }
 
-static void branch_in_bwd(
-    const struct ref64 *r, double *dx, const double *dh, const double *x, size_t norm_off)
+static void branch_in_bwd(const struct ref64 *r, double *dx, const double *dh, const double *x,
+    size_t norm_off, size_t bias_off)
 {
 	size_t C = r->p->a.C;
 
 	if (r->p->a.family != ARCH_OLMO2) {
-		norm_bwd(r, dx, grad_at(r, norm_off), dh, x, C, C, weight_at(r, norm_off));
+		norm_bwd(r, dx, grad_at(r, norm_off), grad_at(r, bias_off), dh, x, C, C,
+		    weight_at(r, norm_off));
 		return;
 	}
 	for (size_t i = 0; i < r->rows * C; i++)
@@ -332,13 +347,13 @@ static void block(struct ref64 *r, size_t l)
 	struct ref64_layer *y = &r->layer[l];
 	size_t C = a->C, F = a->F, M = r->rows;
 
-	branch_in(r, y->h1, y->x, o->norm1);
+	branch_in(r, y->h1, y->x, o->norm1, o->bias1);
 	mul(y->raw, y->h1, r->w + o->qkv, M, arch_qkv(a), C);
 	shape_qkv(r, y, o);
 	each_head(r, y, NULL, NULL);
 	mul(y->ao, y->att, r->w + o->o, M, C, a->H * a->D);
 	add_branch(r, y->xm, y->x, y->ao, o->norm1);
-	branch_in(r, y->h2, y->xm, o->norm2);
+	branch_in(r, y->h2, y->xm, o->norm2, o->bias2);
 	mul(y->ug, y->h2, r->w + o->ug, M, 2 * F, C);
 	gate(r, y->act, y->ug);
 	mul(y->fo, y->act, r->w + o->down, M, C, F);
@@ -356,7 +371,7 @@ static void mlp_bwd(struct ref64 *r, double *dx, size_t l)
 	mul_bwd(dact, r->g + o->down, df, y->act, r->w + o->down, M, C, F);
 	gate_bwd(r, dug, dact, y->ug);
 	mul_bwd(dh, r->g + o->ug, dug, y->h2, r->w + o->ug, M, 2 * F, C);
-	branch_in_bwd(r, dx, dh, y->xm, o->norm2);
+	branch_in_bwd(r, dx, dh, y->xm, o->norm2, o->bias2);
 	free(df);
 	free(dact);
 	free(dug);
@@ -376,7 +391,7 @@ static void attention_bwd(struct ref64 *r, double *dx, size_t l)
 	each_head(r, y, datt, dqkv);
 	shape_qkv_bwd(r, y, o, dqkv);
 	mul_bwd(dh, r->g + o->qkv, dqkv, y->h1, r->w + o->qkv, M, arch_qkv(a), C);
-	branch_in_bwd(r, dx, dh, y->x, o->norm1);
+	branch_in_bwd(r, dx, dh, y->x, o->norm1, o->bias1);
 	free(df);
 	free(datt);
 	free(dqkv);
@@ -449,7 +464,7 @@ void ref64_forward(struct ref64 *r, const uint32_t *ids)
 		memcpy(r->layer[0].x + m * C, r->w + p->embed + ids[m] * C, C * sizeof(double));
 	for (size_t l = 0; l < p->a.L; l++)
 		block(r, l);
-	norm(r, r->x_final, r->x_last, C, C, weight_at(r, p->norm_f));
+	norm(r, r->x_final, r->x_last, C, C, weight_at(r, p->norm_f), weight_at(r, p->bias_f));
 	mul(r->logits, r->x_final, r->w + p->head, r->rows, p->a.V, C);
 }
 
@@ -495,7 +510,8 @@ void ref64_backward(struct ref64 *r, const int32_t *labels)
 			    (exp(x[i] - lse) - (i == (size_t)labels[m])) / (double)r->n_label;
 	}
 	mul_bwd(dxf, r->g + p->head, d, r->x_final, r->w + p->head, r->rows, V, C);
-	norm_bwd(r, dx, grad_at(r, p->norm_f), dxf, r->x_last, C, C, weight_at(r, p->norm_f));
+	norm_bwd(r, dx, grad_at(r, p->norm_f), grad_at(r, p->bias_f), dxf, r->x_last, C, C,
+	    weight_at(r, p->norm_f));
 	for (size_t l = p->a.L; l-- > 0;) {
 		mlp_bwd(r, dx, l);
 		attention_bwd(r, dx, l);

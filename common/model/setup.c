@@ -100,7 +100,9 @@ static int arch_from_weights(struct setup *s, const char *name)
 			c->V = a.V;
 		if (same(name, "layer_norm_type (family)", (double)c->family, (double)a.family) <
 			0 ||
-		    same(name, "layer_norm_with_affine", !c->plain, !a.plain) < 0 ||
+		    same(name, "layer_norm_with_affine", !c->plain + c->affine,
+			!a.plain + a.affine) < 0 ||
+		    same(name, "bias_for_layer_norm", c->bias, a.bias) < 0 ||
 		    same(name, "d_model", (double)c->C, (double)a.C) < 0 ||
 		    same(name, "n_layers", (double)c->L, (double)a.L) < 0 ||
 		    same(name, "n_heads", (double)c->H, (double)a.H) < 0 ||

@@ -257,6 +257,27 @@ run_hash() {
 	fails 3 "ones/model.safetensors: tensor 'model.norm.weight' is not all 1" train --probe ones --ids ids --dump loss -o x.safetensors
 }
 
+@test "norms with weights and biases, or clip_qkv beside RMS norms, are not resumed or read back" {
+	for how in '--model.layer_norm_with_affine=true --model.bias_for_layer_norm=true' \
+		'--model.layer_norm_type=rms --model.clip_qkv=0.5 --model.norm_after=true --model.attention_layer_norm=true'; do
+		rm -rf whole half
+		# shellcheck disable=SC2086
+		set -- -c c.yaml --max_duration=4 $how
+		train "$@" -o whole
+		train "$@" -o half --stop-at 2 --isa c
+		train --resume half -j 2
+		[ "$(run_hash half)" = "$(run_hash whole)" ]
+		[ "$(jq -r .model_type whole/latest/config.json)" = hf_olmo ]
+		[ "$(jq '.bytes | del(.total) as $b | .total == ([$b[]] | add)' <(train "$@" -n))" = true ]
+		printf '[5,6,7,8,9,20,17]\n' >ids
+		train --probe whole/latest --ids ids --dump logits,loss,grads -o a.safetensors
+		strings a.safetensors | head -n 1 | grep -q 'grad.model.norm.weight'
+		train --probe whole/latest --ids ids --dump logits,loss,grads --precision fp64 -o b.safetensors
+		train "$@" --init-from whole/latest -o next --max_duration=0 -f
+		cmp next/latest/model.safetensors whole/latest/model.safetensors
+	done
+}
+
 @test "no_pre_train_checkpoint: false leaves no checkpoint of the first weights" {
 	train -c c.yaml -o run --no_pre_train_checkpoint=false
 	[ "$(ls -d run/step*)" = "$(printf 'run/step%08d\n' 0 6 12 18 20)" ]

@@ -141,6 +141,8 @@ static void wrong_config_is_taken(void **state)
 	    {"model: {layer_norm_type: rms, norm_after: true, attention_layer_norm: true, "
 	     "layer_norm_with_affine: false}",
 		"model.attention_layer_norm_with_affine must be"},
+	    {"model: {layer_norm_type: rms, bias_for_layer_norm: true}",
+		"model.bias_for_layer_norm must be"},
 	    {"scheduler: {name: cosine}", "scheduler.name: 'cosine' is none of"},
 	    {"model: {init_fn: xavier}", "init_fn: 'xavier' is none of"},
 	    {"optimizer: {betas: [0.9]}", "betas"},
@@ -212,6 +214,51 @@ static void family_is_misread(void **state)
 	    0);
 	assert_true(c.arch.family == ARCH_OLMO2 && c.arch.plain);
 	config_release(&c);
+	assert_int_equal(read_text(&c, "model: {layer_norm_with_affine: true}"), 0);
+	assert_true(c.arch.family == ARCH_OLMO && c.arch.affine && !c.arch.bias);
+	config_release(&c);
+	assert_int_equal(
+	    read_text(&c, "model: {layer_norm_with_affine: true, bias_for_layer_norm: true}"), 0);
+	assert_true(c.arch.affine && c.arch.bias && arch_is_native(&c.arch));
+	config_release(&c);
+	/* without weights there are no biases */
+	assert_int_equal(read_text(&c, "model: {bias_for_layer_norm: true, clip_qkv: 8}"), 0);
+	assert_true(!c.arch.affine && !c.arch.bias && !arch_is_native(&c.arch));
+	config_release(&c);
+	assert_int_equal(read_text(&c, "model: {layer_norm_type: rms, clip_qkv: 8}"), 0);
+	assert_true(c.arch.clip_qkv == 8 && arch_is_native(&c.arch));
+	config_release(&c);
+}
+
+/* What is written for a model that only OLMo's package has is read as the same model. */
+static void hf_olmo_is_not_read_back(void **state)
+{
+	static const char *const models[] = {
+	    "layer_norm_with_affine: true, bias_for_layer_norm: true, weight_tying: false",
+	    "layer_norm_with_affine: true, clip_qkv: 2.5, n_kv_heads: 2, eos_token_id: 3",
+	    "layer_norm_type: rms, clip_qkv: 8, rope_theta: 500000, layer_norm_eps: 1.0e-6",
+	    "layer_norm_type: rms, clip_qkv: 8, layer_norm_with_affine: false",
+	    "layer_norm_type: rms, clip_qkv: 8, norm_after: true, attention_layer_norm: true"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(models) / sizeof(models[0]); i++) {
+		char *text = xasprintf("model: {d_model: 32, n_heads: 4, n_layers: 2, vocab_size: "
+				       "64, mlp_hidden_size: 96, %s}",
+		    models[i]);
+		struct config c;
+		struct arch a;
+		assert_int_equal(read_text(&c, text), 0);
+		json_t *j = arch_json(&c.arch);
+		assert_non_null(j);
+		assert_string_equal(
+		    json_string_value(json_object_get(j, "model_type")), "hf_olmo");
+		if (arch_from_json(&a, j, "config.json") < 0)
+			fail_msg("%s: %s", models[i], err_msg());
+		assert_memory_equal(&a, &c.arch, sizeof(a));
+		json_decref(j);
+		config_release(&c);
+		free(text);
+	}
 }
 
 /* ---- config.json ------------------------------------------------------------------------ */
@@ -257,7 +304,11 @@ static void unsupported_model_is_taken(void **state)
 	static const char *const bad[][2] = {
 	    {"{\"model_type\":\"gpt2\"," SIZES "}", "model_type 'gpt2'"},
 	    {"{\"model_type\":\"olmo\"}", "no 'hidden_size'"},
-	    {"{\"model_type\":\"hf_olmo\"," SIZES "}", "-hf repository"},
+	    {"{\"model_type\":\"hf_olmo\"," SIZES "}", "no 'd_model'"},
+	    {"{\"model_type\":\"hf_olmo\",\"d_model\":8}", "no 'vocab_size'"},
+	    {"{\"model_type\":\"hf_olmo\",\"d_model\":8,\"n_heads\":2,\"vocab_size\":8,"
+	     "\"include_bias\":true}",
+		"include_bias"},
 	    {"{" SIZES "}", "no 'model_type'"},
 	    {"{\"model_type\":\"olmo\",\"attention_bias\":true," SIZES "}", "attention_bias"},
 	    {"{\"model_type\":\"olmo\",\"hidden_act\":\"gelu\"," SIZES "}", "hidden_act 'gelu'"},
@@ -291,6 +342,7 @@ int main(void)
 	    cmocka_unit_test(wrong_config_is_taken),
 	    cmocka_unit_test(durations_are_misread),
 	    cmocka_unit_test(family_is_misread),
+	    cmocka_unit_test(hf_olmo_is_not_read_back),
 	    cmocka_unit_test(both_forms_are_not_read),
 	    cmocka_unit_test(unsupported_model_is_taken),
 	};

@@ -3,12 +3,12 @@
  * net, optim, score: small models whose weights are a formula, against PyTorch.
  *
  * Golden numbers (test/golden/model/net.py): torch 1.13.0 (CPU, float64; rotary tables fp32),
- * from the papers' formulas (the plain models: torch 2.15.0): logits[2][7][0..3], the sum of
+ * from the papers' formulas (the plain, affine and clip models: torch 2.15.0): logits[2][7][0..3], the sum of
  * |logits|, loss (mean over labels), z-loss
  * 0.01 * mean(lse^2) over all positions, the L2 norm of the gradient of their sum, the loss after
  * one AdamW step (lr 0.01, betas 0.9 0.95, eps 1e-5, decay 0.1 on matrices but the embedding,
  * clipped to 1), and the gradient norm of each tensor in the order of the table.
- * Weight i of tensor k: splitmix64 as in weight() below, times 0.25, plus 1 for norm weights.
+ * Weight i of tensor k: splitmix64 as in weight() below, times 0.25, plus 1 for norm weights (not for biases).
  * ids[b][t] = (7tt + 3t + 11b) mod V; labels are the next ids, none at [1][4].
  */
 #include <setjmp.h>
@@ -41,8 +41,8 @@ static const struct golden {
 	size_t C, H, HKV, F, V;
 	int tied;
 	double theta, clip, eps;
-	double logits[4], logits_abs, loss, z, norm, loss2, tensor[25];
-	int plain;
+	double logits[4], logits_abs, loss, z, norm, loss2, tensor[26];
+	int plain, affine, bias;
 } goldens[] = {
     {"untied", ARCH_OLMO, 24, 3, 3, 20, 40, 0, 10000.0, 0, 1e-05,
 	{0.7703606006, 0.3038447932, -0.09340280175, -0.5559482103}, 694.6346459, 3.776849602,
@@ -91,6 +91,38 @@ static const struct golden {
 	    0.8498647537, 0.723957591, 0.2716703005, 0.207735929, 0.7875050346, 1.02316091,
 	    0.3610943168, 0.4346164602, 0.4183485041, 1.348131513},
 	1},
+    {"affine", ARCH_OLMO, 24, 3, 3, 20, 40, 1, 10000.0, 0, 1e-05,
+	{1.193976855, -0.6607208968, -0.9985720334, -0.4639604741}, 737.3333732, 4.083223602,
+	0.1573700312, 2.653076345, 3.169860424,
+	{1.566718746, 0.1069871252, 0.211667739, 0.2468915151, 0.9089853173, 1.029986219,
+	    0.108632245, 0.4041549104, 0.3982271167, 0.4286588283, 0.1482865633, 0.0867882156,
+	    0.08349159143, 0.839318047, 0.9843492026, 0.05641807121, 0.2328885921, 0.3730887041,
+	    0.3368705085, 0.2059445669},
+	0, 1, 0},
+    {"affine_bias", ARCH_OLMO, 32, 4, 2, 24, 40, 0, 10000.0, 0.6, 1e-05,
+	{0.3992397655, 1.072000765, 1.268950714, 0.08982973393}, 890.8247035, 4.089089915,
+	0.1635140499, 4.218768835, 3.013969995,
+	{2.178507691, 0.3464023203, 0.3965033716, 0.2705694226, 0.2940187428, 2.142341283,
+	    1.254046452, 0.1472485813, 0.166858313, 1.03311934, 1.063348936, 0.8277855804,
+	    0.1191430751, 0.1258016872, 0.07587526248, 0.0785040474, 0.8786653561, 0.7325552501,
+	    0.08860750869, 0.1237245756, 0.5829761689, 0.4826020364, 0.4735699364, 0.2228158033,
+	    0.2457596629, 1.113248904},
+	0, 1, 1},
+    {"olmo2_clip", ARCH_OLMO2, 32, 4, 2, 24, 40, 0, 10000.0, 0.7, 1e-06,
+	{-0.928176465, 1.648735054, -1.261025049, 0.8917226153}, 866.0685686, 3.977989778,
+	0.1633203798, 6.763730986, 3.072140471,
+	{3.854642264, 2.09881675, 2.102875096, 2.391871705, 2.247577368, 0.3190319312,
+	    0.2807709073, 0.3589555799, 1.366001501, 1.402232983, 1.322256678, 0.1928869556,
+	    0.5029238408, 0.6202387375, 1.29497534, 0.869619204, 0.04490517764, 0.04549598104,
+	    0.09658217899, 0.6006028477, 0.5774360311, 0.4982611803, 0.07084695775, 0.1736211641,
+	    1.140590307}},
+    {"llama_clip", ARCH_LLAMA, 32, 4, 2, 24, 40, 1, 10000.0, 0.4, 1e-06,
+	{-0.447783903, -0.5150433413, 1.004617507, -0.3294869074}, 895.8838852, 3.877003478,
+	0.1657946549, 5.187706929, 2.90943515,
+	{3.105568909, 0.3067771474, 0.3055982481, 0.2430984263, 2.359303485, 1.913846244,
+	    0.4161870993, 1.59423642, 1.229781478, 1.098027438, 0.08603850525, 0.05416176289,
+	    0.05069087545, 0.909879354, 0.6929660586, 0.1412893039, 0.5752665377, 0.6050114038,
+	    0.5375912526, 0.1796427275}},
 };
 
 #define N_GOLDENS (sizeof(goldens) / sizeof(goldens[0]))
@@ -121,7 +153,8 @@ static void fill(struct world *x)
 	for (size_t t = 0; t < x->p->n; t++) {
 		const struct param *q = &x->p->t[t];
 		for (size_t i = 0; i < q->n; i++)
-			x->w[q->off + i] = (q->dims == 1 ? 1.0f : 0.0f) + 0.25f * weight(t, i);
+			x->w[q->off + i] =
+			    (q->kind == PARAM_NORM ? 1.0f : 0.0f) + 0.25f * weight(t, i);
 	}
 	for (size_t b = 0; b < B; b++)
 		for (size_t t = 0; t < T; t++)
@@ -148,6 +181,8 @@ static void world_open_as(
 	    .T = 64,
 	    .tied = o->tied,
 	    .plain = o->plain,
+	    .affine = o->affine,
+	    .bias = o->bias,
 	    .rope_theta = o->theta,
 	    .clip_qkv = o->clip,
 	    .norm_eps = o->eps,
