@@ -1,9 +1,9 @@
 #!/bin/sh
 # Speed of shuffle:
 #	test/bench/shuffle.sh [MB] [N]		[BIN=DIR NUMPY=PYTHON DIR=DIR THREADS=N]
-# A copy of a token file of MB megabytes [1024] in OLMo's order, in memory and in two passes with an eighth of its size as
-# memory, beside cp of the same file, which writes as many bytes once (cp and then sync: shuffle --copy
-# syncs its output).  Then OLMo's order of N instances [1e8] beside numpy's.  Rounds
+# A copy of a token file of MB megabytes [1024] in OLMo's order, with memory for all of it, with an eighth of its size as
+# memory, the same on one thread, and in two passes, on THREADS threads and on one; beside cp of the same file, which
+# writes as many bytes once (cp and then sync: shuffle --copy syncs its output).  Then OLMo's order of N instances [1e8] beside numpy's.  Rounds
 # A B C A B C.., medians; wall seconds for the files (they are mostly the kernel's), CPU seconds for the orders.
 set -eu
 mb=${1:-1024}
@@ -38,25 +38,30 @@ rm "$dir/a.npy"
 copy_cp() { timed cp "$dir/a.tok" "$dir/b.tok" >>"$dir/t.cp"; }
 copy_sync() { timed sh -c 'cp "$1" "$2" && sync "$2"' sh "$dir/a.tok" "$dir/b.tok" >>"$dir/t.cp+sync"; }
 copy_shuffle() {
-	timed "$bin/shuffle" -f --copy --seq-len 2048 --seed 1 -j "$threads" --memory "$2" -o "$dir/b.tok" \
-		"$dir/a.tok" >>"$dir/t.$1"
+	name=$1
+	shift
+	timed "$bin/shuffle" -f --copy --seq-len 2048 --seed 1 "$@" -o "$dir/b.tok" "$dir/a.tok" >>"$dir/t.$name"
 }
+all="cp cp+sync memory eighth eighth-j1 two-pass two-pass-j1"
 for _ in 1 2 3 4 5; do
-	for what in cp cp+sync memory two-pass; do
+	for what in $all; do
 		rm -f "$dir/b.tok"
 		sync
 		case $what in
 		cp) copy_cp ;;
 		cp+sync) copy_sync ;;
-		memory) copy_shuffle memory "$((mb + 1))M" ;;
-		two-pass) copy_shuffle two-pass "$((mb / 8))M" ;;
+		memory) copy_shuffle $what -j "$threads" --memory "$((mb + 1))M" ;;
+		eighth) copy_shuffle $what -j "$threads" --memory "$((mb / 8))M" ;;
+		eighth-j1) copy_shuffle $what -j 1 --memory "$((mb / 8))M" ;;
+		two-pass) copy_shuffle $what -j "$threads" --memory "$((mb / 8))M" --passes 2 ;;
+		two-pass-j1) copy_shuffle $what -j 1 --memory "$((mb / 8))M" --passes 2 ;;
 		esac
 	done
 done
 echo "# copy	wall s	CPU s	MB/s	of cp	of cp+sync"
 a=$(median "$dir/t.cp" 1)
 b=$(median "$dir/t.cp+sync" 1)
-for what in cp cp+sync memory two-pass; do
+for what in $all; do
 	awk -v w="$what" -v t="$(median "$dir/t.$what" 1)" -v c="$(median "$dir/t.$what" 2)" -v mb="$mb" \
 		-v a="$a" -v b="$b" 'BEGIN { printf "%s\t%.2f\t%.2f\t%d\t%.2f\t%.2f\n", w, t, c, mb / t, a / t, b / t }'
 done
