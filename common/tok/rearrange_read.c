@@ -87,19 +87,6 @@ static int work(void *arg, void *item, int worker)
 	return rc;
 }
 
-static int check_ids(const struct tokfile *t, struct h128 h)
-{
-	char got[33], want[33];
-
-	if (t->raw || h128_eq(h, t->xxh3))
-		return 0;
-	h128_hex(h, got);
-	h128_hex(t->xxh3, want);
-	err_set("%s@%" PRIu64 ": the ids hash to %s, the trailer says %s: the file is damaged",
-	    t->path, t->ids_off, got, want);
-	return -1;
-}
-
 /* Bytes [from, to) of a chunk, which begin at a block of it and of the hash. */
 static void add(struct blockhash *h, const struct tokfile *t, const struct chunk *k, uint64_t from,
     uint64_t to)
@@ -138,7 +125,7 @@ static int fold(void *arg, void *item, int worker)
 	if (k->to < t->map.len)
 		return 0;
 	r->c->input[k->file] = (struct filehash){t->map.len, blockhash_128(&r->whole)};
-	if (check_ids(t, blockhash_128(&r->ids)) < 0)
+	if (tokfile_ids_hash_to(t, blockhash_128(&r->ids)) < 0)
 		return -1;
 	blockhash_init(&r->whole);
 	blockhash_init(&r->ids);

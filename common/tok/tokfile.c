@@ -744,12 +744,11 @@ struct filehash tokfile_file_hash(const struct tokfile *t)
 	return (struct filehash){.bytes = t->map.len, .xxh3 = hash128(t->map.p, t->map.len)};
 }
 
-static int check_hash(const struct tokfile *t)
+int tokfile_ids_hash_to(const struct tokfile *t, struct h128 h)
 {
-	struct h128 h = hash128(t->ids, t->count * t->meta.width);
 	char got[33], want[33];
 
-	if (h128_eq(h, t->xxh3))
+	if (t->raw || h128_eq(h, t->xxh3))
 		return 0;
 	h128_hex(h, got);
 	h128_hex(t->xxh3, want);
@@ -763,7 +762,7 @@ int tokfile_verify(const struct tokfile *t)
 	uint64_t i;
 
 	map_sequential(&t->map);
-	if (!t->raw && check_hash(t) < 0)
+	if (!t->raw && tokfile_ids_hash_to(t, hash128(t->ids, t->count * t->meta.width)) < 0)
 		return -1;
 	for (i = 0; i < t->count; i++)
 		if (tokfile_at(t, i) >= t->meta.vocab_size) {

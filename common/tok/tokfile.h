@@ -200,6 +200,8 @@ int tokfile_verify(const struct tokfile *t);
 
 /* XXH3-128 of the stored ids: the trailer's for a token file, computed for a raw one. */
 struct h128 tokfile_hash(const struct tokfile *t);
+/* 0, or -1 + message: the trailer has another hash of the ids than h. A raw file has none. */
+int tokfile_ids_hash_to(const struct tokfile *t, struct h128 h);
 
 /* Size and hash of the whole file as it was read, for the manifest; of a pipe too. */
 struct filehash tokfile_file_hash(const struct tokfile *t);
