@@ -725,10 +725,10 @@ struct tsv {
 /* Text of ids by another tokenizer would be another text. */
 static int check_tokenizer(const struct shuffle *s, const struct tsv *v, const struct tokfile *f)
 {
-	struct h128 unknown = {0, 0}, mine = tokenizer_identity(v->tokenizer);
+	struct h128 mine = tokenizer_identity(v->tokenizer);
 	char a[33], b[33];
 
-	if (s->o.force || h128_eq(f->meta.tokenizer, unknown) || h128_eq(f->meta.tokenizer, mine))
+	if (s->o.force || tokfile_made_by(f, mine))
 		return 0;
 	h128_hex(f->meta.tokenizer, a);
 	h128_hex(mine, b);

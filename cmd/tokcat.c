@@ -289,13 +289,13 @@ static void note_input(const struct tokcat *c, const struct tokfile *t, const ch
 /* With a tokenizer at hand, a file that was made with another one is not what it is taken for. */
 static int check_tokenizer(const struct tokcat *c, const struct tokfile *t)
 {
-	struct h128 unknown = {0, 0}, mine;
+	struct h128 mine;
 	char a[33], b[33];
 
-	if (c->tokenizer == NULL || c->o.force || h128_eq(t->meta.tokenizer, unknown))
+	if (c->tokenizer == NULL || c->o.force)
 		return 0;
 	mine = tokenizer_identity(c->tokenizer);
-	if (h128_eq(t->meta.tokenizer, mine))
+	if (tokfile_made_by(t, mine))
 		return 0;
 	h128_hex(t->meta.tokenizer, a);
 	h128_hex(mine, b);

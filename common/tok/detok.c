@@ -87,12 +87,10 @@ static int put_text(const struct detok *d, const struct tokfile *f, struct out *
 
 int detok_file(const struct detok *d, const char *path, struct out *out, uint64_t *n)
 {
-	struct h128 none = {0, 0};
 	struct tokfile *f = tokfile_open(path);
 	int rc = f != NULL ? tokfile_verify(f) : -1;
 
-	if (rc == 0 && !d->any && !h128_eq(f->meta.tokenizer, none) &&
-	    !h128_eq(f->meta.tokenizer, tokenizer_identity(d->t))) {
+	if (rc == 0 && !d->any && !tokfile_made_by(f, tokenizer_identity(d->t))) {
 		err_set("%s@48: made with another tokenizer than %s (-f decodes it all the same)",
 		    path, d->name);
 		rc = -1;

@@ -739,6 +739,13 @@ struct h128 tokfile_hash(const struct tokfile *t)
 	return hash128(t->ids, t->count * t->meta.width);
 }
 
+int tokfile_made_by(const struct tokfile *t, struct h128 tokenizer)
+{
+	struct h128 unknown = {0, 0};
+
+	return h128_eq(t->meta.tokenizer, unknown) || h128_eq(t->meta.tokenizer, tokenizer);
+}
+
 struct filehash tokfile_file_hash(const struct tokfile *t)
 {
 	return (struct filehash){.bytes = t->map.len, .xxh3 = hash128(t->map.p, t->map.len)};

@@ -200,6 +200,8 @@ int tokfile_verify(const struct tokfile *t);
 
 /* XXH3-128 of the stored ids: the trailer's for a token file, computed for a raw one. */
 struct h128 tokfile_hash(const struct tokfile *t);
+/* Whether the file may hold ids of that tokenizer: it is its own, or the file does not say. */
+int tokfile_made_by(const struct tokfile *t, struct h128 tokenizer);
 /* 0, or -1 + message: the trailer has another hash of the ids than h. A raw file has none. */
 int tokfile_ids_hash_to(const struct tokfile *t, struct h128 h);
 
