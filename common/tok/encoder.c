@@ -73,22 +73,29 @@ struct encoder {
 	void *arg;
 };
 
-static void large_clear(struct encoder *e, size_t slots)
+/* For look-ups at random: in huge pages, once it is worth them. */
+static void *table_new(size_t bytes)
 {
-	free(e->large);
-	e->large = xcalloc(slots, sizeof(*e->large));
-	e->large_mask = slots - 1;
-	e->n_large = 0;
-}
-
-static void *huge_new(size_t bytes)
-{
-	void *p = aligned_alloc(2 << 20, bytes);
+	size_t huge = 2 << 20;
+	void *p = aligned_alloc(bytes < huge ? 64 : huge, bytes);
 
 	if (!p)
 		die(EXIT_IO, "out of memory: %zu bytes", bytes);
-	os_huge_pages(p, bytes);
+	if (bytes >= huge)
+		os_huge_pages(p, bytes);
 	return p;
+}
+
+/* Written at once: the system would first show pages of zeros that all threads share, and take
+ * them away one by one, which stops the other threads each time. */
+static void large_clear(struct encoder *e, size_t slots)
+{
+	size_t bytes = slots * sizeof(*e->large);
+
+	free(e->large);
+	e->large = memset(table_new(bytes), 0, bytes);
+	e->large_mask = slots - 1;
+	e->n_large = 0;
 }
 
 struct encoder *encoder_new(const struct tokenizer *t)
@@ -193,7 +200,7 @@ static void large_put(
 	    (struct large){hash, (uint32_t)e->arena_len, (uint16_t)len, (uint16_t)n, {0}};
 	e->n_large++;
 	if (!e->arena)
-		e->arena = huge_new(LONG_ARENA);
+		e->arena = table_new(LONG_ARENA);
 	memcpy(e->arena + e->arena_len, ids, 4 * n);
 	memcpy(e->arena + e->arena_len + 4 * n, s, len);
 	e->arena_len += bytes;
