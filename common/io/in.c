@@ -565,6 +565,15 @@ uint64_t in_lineno(const struct in *f)
 	return f->lineno;
 }
 
+uint64_t in_size(const struct in *f)
+{
+	struct stat st;
+
+	if (f->kind != KIND_PLAIN || fstat(f->fd, &st) || !S_ISREG(st.st_mode))
+		return 0;
+	return (uint64_t)st.st_size;
+}
+
 uint64_t in_stored(const struct in *f)
 {
 	return offset(f);
@@ -607,6 +616,8 @@ int in_slurp(const char *path, size_t max, struct buf *b, struct filehash *h)
 
 	if (!f)
 		return -1;
+	if (in_size(f) < max)
+		buf_need(b, (size_t)in_size(f) + (64 << 10));
 	do {
 		buf_need(b, 64 << 10);
 		got = in_read(f, b->p + b->len, b->cap - b->len - 1);

@@ -133,6 +133,7 @@ static void encode_part(void *arg, size_t i, int worker)
 	struct part *p = &m->part[i];
 
 	p->ids.n = 0;
+	ids_grow(&p->ids, (p->to - p->from) / 3); /* mostly enough */
 	if (encoder_add(m->e[worker], m->s + p->from, p->to - p->from, &p->ids) < 0)
 		die_err(); /* cannot be: the whole text is valid */
 }

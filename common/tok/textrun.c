@@ -13,6 +13,7 @@
 enum {
 	BATCH = 1 << 20, /* bytes read at once */
 	LARGE = 8 << 20, /* texts in huge pages */
+	ROOM = 1 << 30,  /* as much is made at once for a file whose size is known */
 	WARN_BAD = 5     /* bad texts that are named */
 };
 
@@ -68,21 +69,29 @@ static void batch_clear(struct batch *b)
 
 /* --- stage 1: read ----------------------------------------------------------------------------- */
 
+static void make_room(struct buf *data, size_t n)
+{
+	size_t cap = data->cap;
+
+	buf_need(data, n);
+	if (data->cap > cap && data->cap >= LARGE)
+		os_huge_pages(data->p + data->len, data->cap - data->len);
+}
+
 /* Read on until the batch holds a whole text, or the file ends: 0, 1 at its end, -1. */
 static int fill(struct run *c, struct buf *data)
 {
+	uint64_t size = c->r->unit == TEXTRUN_FILE ? in_size(c->in) : 0;
 	size_t scanned = 0;
 
+	make_room(data, (size < ROOM ? (size_t)size : ROOM) + BATCH);
 	buf_add(data, c->rest.p, c->rest.len);
 	c->rest.len = 0;
 	for (;;) {
 		size_t room, i;
 		ssize_t n;
 
-		room = data->cap;
-		buf_need(data, BATCH);
-		if (data->cap > room && data->cap >= LARGE)
-			os_huge_pages(data->p + data->len, data->cap - data->len);
+		make_room(data, BATCH);
 		room = data->cap - data->len;
 		n = in_read(c->in, data->p + data->len, room < BATCH ? room : BATCH);
 		if (n <= 0)
