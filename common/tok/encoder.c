@@ -382,6 +382,12 @@ static inline size_t item_len(const struct block *b, size_t i)
 	return b->pos[i + 1] - b->pos[i];
 }
 
+/* Fourfold: what grows once will mostly grow again, and new memory is dear. */
+static unsigned larger(unsigned log2)
+{
+	return log2 + 2 < SHORT_MAX ? log2 + 2 : SHORT_MAX;
+}
+
 /* Keys first, so that the sets are on their way from memory when they are read. */
 static void make_keys(struct encoder *e, struct block *b)
 {
@@ -393,7 +399,7 @@ static void make_keys(struct encoder *e, struct block *b)
 
 	b->learned = 0;
 	if (4 * e->n_missed > 3 * wordcache_sets(&e->words) && e->words.log2 < SHORT_MAX) {
-		wordcache_grow(&e->words, e->words.log2 + 1);
+		wordcache_grow(&e->words, larger(e->words.log2));
 		e->n_missed = 0;
 	}
 	words = e->words;
