@@ -1,5 +1,6 @@
 #include "base/err.h"
 
+#include "base/os.h"
 #include "base/progress.h"
 
 #include <errno.h>
@@ -175,6 +176,20 @@ void *xcalloc(size_t n, size_t size)
 	if (!p)
 		no_memory(size && n > SIZE_MAX / size ? SIZE_MAX : n * size);
 	return p;
+}
+
+void *xtable(size_t bytes)
+{
+	size_t huge = 2 << 20, align = bytes < huge ? XTABLE_ALIGN : huge;
+	void *p = NULL;
+
+	if (bytes <= SIZE_MAX - align)
+		p = aligned_alloc(align, (bytes + align - 1) / align * align);
+	if (!p)
+		no_memory(bytes);
+	if (align == huge)
+		os_huge_pages(p, bytes);
+	return memset(p, 0, bytes);
 }
 
 void *xreallocarray(void *p, size_t n, size_t size)

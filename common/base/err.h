@@ -52,6 +52,11 @@ void note(const char *fmt, ...) ERR_PRINTF(1, 2);
  * xreallocarray checks the product. */
 void *xmalloc(size_t n);
 void *xcalloc(size_t n, size_t size);
+/* Zeros to be looked up at random, aligned to XTABLE_ALIGN; in huge pages where they are worth it.
+ * They are written at once: the system would show a page of zeros first, then take it away when it
+ * is written, which stops every other thread. */
+enum { XTABLE_ALIGN = 128 };
+void *xtable(size_t bytes);
 void *xreallocarray(void *p, size_t n, size_t size);
 char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t n);

@@ -73,27 +73,20 @@ struct encoder {
 	void *arg;
 };
 
-/* For look-ups at random: in huge pages, once it is worth them. */
-static void *table_new(size_t bytes)
+static char *arena_new(void)
 {
-	size_t huge = 2 << 20;
-	void *p = aligned_alloc(bytes < huge ? 64 : huge, bytes);
+	char *p = aligned_alloc(2 << 20, LONG_ARENA);
 
 	if (!p)
-		die(EXIT_IO, "out of memory: %zu bytes", bytes);
-	if (bytes >= huge)
-		os_huge_pages(p, bytes);
+		die(EXIT_IO, "out of memory: %u bytes", LONG_ARENA);
+	os_huge_pages(p, LONG_ARENA);
 	return p;
 }
 
-/* Written at once: the system would first show pages of zeros that all threads share, and take
- * them away one by one, which stops the other threads each time. */
 static void large_clear(struct encoder *e, size_t slots)
 {
-	size_t bytes = slots * sizeof(*e->large);
-
 	free(e->large);
-	e->large = memset(table_new(bytes), 0, bytes);
+	e->large = xtable(slots * sizeof(*e->large));
 	e->large_mask = slots - 1;
 	e->n_large = 0;
 }
@@ -200,7 +193,7 @@ static void large_put(
 	    (struct large){hash, (uint32_t)e->arena_len, (uint16_t)len, (uint16_t)n, {0}};
 	e->n_large++;
 	if (!e->arena)
-		e->arena = table_new(LONG_ARENA);
+		e->arena = arena_new();
 	memcpy(e->arena + e->arena_len, ids, 4 * n);
 	memcpy(e->arena + e->arena_len + 4 * n, s, len);
 	e->arena_len += bytes;

@@ -22,8 +22,8 @@ static void grow(struct strtab *t)
 	struct strtab_entry *old = t->e;
 	size_t n = t->mask + 1, i, k;
 
-	t->mask = old ? 4 * n - 1 : 255;
-	t->e = xcalloc(t->mask + 1, sizeof(*t->e));
+	t->mask = old ? 2 * n - 1 : 255;
+	t->e = xtable((t->mask + 1) * sizeof(*t->e));
 	for (i = 0; old && i < n; i++) {
 		if (!old[i].off)
 			continue;

@@ -3,26 +3,11 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "base/os.h"
 
-static size_t size_of(unsigned log2)
-{
-	return (size_t)WORDCACHE_SET << log2;
-}
-
-/* In huge pages, once they are worth it: the words are looked up at random. */
 void wordcache_init(struct wordcache *c, unsigned log2)
 {
-	size_t huge = 2 << 20, bytes = size_of(log2);
-	size_t align = bytes < huge ? 2 * WORDCACHE_SET : huge;
-
 	c->log2 = log2;
-	c->word = aligned_alloc(align, bytes);
-	if (!c->word)
-		die(EXIT_IO, "out of memory: %zu bytes", bytes);
-	if (align == huge)
-		os_huge_pages(c->word, bytes);
-	memset(c->word, 0, bytes);
+	c->word = xtable((size_t)WORDCACHE_SET << log2);
 }
 
 void wordcache_grow(struct wordcache *c, unsigned log2)
