@@ -65,8 +65,8 @@ int units_put_rows(
  *
  * One pass reads the inputs once more, in the output's sequence; it is taken when the output is no
  * larger than `memory`, or the inputs fit the memory that is free, so that the kernel keeps them.  Otherwise
- * there are two passes over buckets in a nameless file in `dir`, of the output's size, so that all is
- * read and written from front to back.  Memory: `memory`, for documents 8 bytes an entry, and with two
+ * there are two passes over buckets in nameless files in `dir`, together of the output's size, so that
+ * all is read and written from front to back.  Memory: `memory`, for documents 8 bytes an entry, and with two
  * passes 8 bytes a unit, for an order that repeats units 8 an entry more.
  */
 struct rearrange_how {

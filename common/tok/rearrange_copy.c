@@ -17,8 +17,8 @@
 #include "tok/rearrange_int.h"
 
 enum {
-	WINDOW = 1 << 20, /* bytes written at a time */
-	PART = 64 << 10   /* of a window, hashed while it is in the cache */
+	WINDOW = WINDOW_HUGE, /* bytes written at a time */
+	PART = 64 << 10       /* of a window, hashed while it is in the cache */
 };
 
 /* -- where things go ----------------------------------------------------------------------- */
@@ -100,10 +100,11 @@ int copy_encode(
 
 void window_init(struct window *v, size_t cap)
 {
+	size_t align = cap < WINDOW_HUGE ? OUT_ALIGN : WINDOW_HUGE;
 	void *p = NULL;
 
 	cap = (cap + OUT_ALIGN - 1) / OUT_ALIGN * OUT_ALIGN;
-	if (posix_memalign(&p, OUT_ALIGN, cap) != 0)
+	if (posix_memalign(&p, align, cap) != 0)
 		die(EXIT_IO, "out of memory: %zu bytes", cap);
 	v->p = p;
 	os_huge_pages(v->p, cap);

@@ -35,7 +35,9 @@ struct window {
 	uint64_t at;          /* of the output file */
 };
 
-/* Room for windows of up to cap bytes. */
+/* Room for windows of up to cap bytes, in huge pages when cap is a multiple of WINDOW_HUGE: of those
+ * the disk takes twice as many bytes a second as of small ones. */
+enum { WINDOW_HUGE = 2 << 20 };
 void window_init(struct window *v, size_t cap);
 void window_release(struct window *v);
 /* After bytes [at, at + n) of it were filled in; at is a multiple of BLOCKHASH. */
@@ -59,7 +61,7 @@ int copy_encode(
 typedef int read_fn(void *arg, uint64_t unit, int worker);
 int copy_read(struct copy *c, read_fn *fn, void *arg);
 
-/* Through buckets in a nameless file in dir. */
+/* Through buckets in nameless files in dir. */
 int copy_two_passes(struct copy *c, const char *dir);
 
 #endif

@@ -1,16 +1,18 @@
 /* Units in another sequence, in two passes, by the inverse of the order.
  *
  * The output is cut into buckets of equal size.  Pass 1 reads the inputs from front to back and
- * appends each unit's pieces to the buckets they belong in, which lie one behind the other in a
- * nameless file.  Pass 2 reads bucket by bucket, puts every piece in its place and writes.
- * Both read and write in long runs.
+ * appends each unit's pieces to the buckets they belong in.  Pass 2 reads bucket by bucket, puts
+ * every piece in its place and writes.  Both read and write in long runs.
  *
- * A piece in the file: u64 place in the bucket, u32 bytes, the bytes; in the machine's byte order.
+ * The buckets lie in nameless files, one for each thread, because a file has one writer at a time
+ * in the kernel.  Each file has room for the whole of every bucket, one behind the other, and
+ * holes where another thread's file has the pieces.
+ *
+ * A piece in a file: u64 place in the bucket, u32 bytes, the bytes; in the machine's byte order.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,8 +29,9 @@ enum {
 	PIECE_MAX = 1 << 16, /* bytes of a piece */
 	ROOM_MIN = 4096,     /* a thread's buffer for a bucket */
 	ROOM_MAX = 1 << 18,
-	BLOCK = 1 << 18, /* bytes of the nameless file read at a time */
-	PART = 1 << 18   /* of a bucket, hashed at a time */
+	BLOCK = 1 << 18, /* bytes of a nameless file read at a time */
+	PART = 1 << 18,  /* of a bucket, hashed at a time */
+	WINDOWS = 3      /* two buckets are filled while one is written */
 };
 
 struct two {
@@ -39,9 +42,9 @@ struct two {
 	uint64_t cap; /* of a bucket, bytes of the output */
 	uint64_t n_bucket, piece_max;
 
-	int fd;               /* the nameless file */
-	uint64_t *off, *end;  /* (n_bucket + 1): where a bucket lies in it, how far it is filled */
-	pthread_mutex_t lock; /* of end */
+	int *fd;       /* (threads) the nameless files */
+	uint64_t *off; /* (n_bucket + 1) where a bucket begins in each */
+	uint64_t *end; /* (threads, n_bucket) how far it is filled there */
 	size_t room;
 	unsigned char *buf; /* (threads, n_bucket, room) */
 	size_t *fill;       /* (threads, n_bucket) */
@@ -89,10 +92,10 @@ static void invert(struct two *t)
 	}
 }
 
-/* Two buckets are in memory while they are written, with the sums of their blocks. */
+/* In pass 2 some buckets are in memory, with the sums of their blocks. */
 static uint64_t cap_max(uint64_t memory)
 {
-	return memory / 2 / (BLOCKHASH + sizeof(struct blocksum)) * BLOCKHASH / OUT_ALIGN *
+	return memory / WINDOWS / (BLOCKHASH + sizeof(struct blocksum)) * BLOCKHASH / OUT_ALIGN *
 	       OUT_ALIGN;
 }
 
@@ -100,10 +103,11 @@ static uint64_t cap_max(uint64_t memory)
  * same: memory that is there need not be touched. */
 static uint64_t cap_for(uint64_t size, uint64_t memory, int threads)
 {
-	double even = sqrt((double)size / 2 * ROOM_MAX * threads);
+	double even = sqrt((double)size / WINDOWS * ROOM_MAX * threads);
 	uint64_t cap = (uint64_t)even / OUT_ALIGN * OUT_ALIGN + OUT_ALIGN, max = cap_max(memory);
 
-	return cap < max ? cap : max;
+	cap = cap < max ? cap : max;
+	return cap < WINDOW_HUGE ? cap : cap / WINDOW_HUGE * WINDOW_HUGE;
 }
 
 static int enough(uint64_t size, uint64_t memory)
@@ -138,14 +142,13 @@ static int plan(struct two *t)
 	return 0;
 }
 
-/* The size of each bucket in the nameless file. */
+/* The size of each bucket. */
 static void lay_out(struct two *t)
 {
 	const struct copy *c = t->c;
 	uint64_t k, b, at, stop, end;
 
 	t->off = xcalloc(t->n_bucket + 1, sizeof(*t->off));
-	t->end = xcalloc(t->n_bucket + 1, sizeof(*t->end));
 	for (k = 0; k < c->o->total; k++) {
 		end = k + 1 == c->o->total ? c->size : copy_begin(c, k + 1);
 		for (at = copy_begin(c, k); at < end; at = stop) {
@@ -155,7 +158,26 @@ static void lay_out(struct two *t)
 	}
 	for (b = 0; b < t->n_bucket; b++)
 		t->off[b + 1] += t->off[b];
-	memcpy(t->end, t->off, (t->n_bucket + 1) * sizeof(*t->end));
+}
+
+static int open_files(struct two *t, const char *dir)
+{
+	size_t i, n = (size_t)t->c->threads;
+
+	t->fd = xreallocarray(NULL, n, sizeof(*t->fd));
+	t->end = xreallocarray(NULL, n * t->n_bucket, sizeof(*t->end));
+	for (i = 0; i < n; i++) {
+		memcpy(t->end + i * t->n_bucket, t->off, t->n_bucket * sizeof(*t->end));
+		t->fd[i] = -1;
+	}
+	for (i = 0; i < n; i++) {
+		t->fd[i] = os_tmpfile(dir);
+		if (t->fd[i] < 0) {
+			err_sys("cannot make a temporary file in '%s'", dir);
+			return -1;
+		}
+	}
+	return 0;
 }
 
 static int begin(struct two *t, const char *dir)
@@ -167,25 +189,23 @@ static int begin(struct two *t, const char *dir)
 	slots = (size_t)t->c->threads * t->n_bucket;
 	t->buf = xreallocarray(NULL, slots, t->room);
 	t->fill = xcalloc(slots, sizeof(*t->fill));
-	t->fd = os_tmpfile(dir);
-	if (t->fd < 0) {
-		err_sys("cannot make a temporary file in '%s'", dir);
-		return -1;
-	}
-	return 0;
+	return open_files(t, dir);
 }
 
 static void release(struct two *t)
 {
-	if (t->fd >= 0)
-		close(t->fd);
+	int i;
+
+	for (i = 0; t->fd != NULL && i < t->c->threads; i++)
+		if (t->fd[i] >= 0)
+			close(t->fd[i]);
+	free(t->fd);
 	free(t->where);
 	free(t->more);
 	free(t->off);
 	free(t->end);
 	free(t->buf);
 	free(t->fill);
-	pthread_mutex_destroy(&t->lock);
 }
 
 /* -- pass 1 -------------------------------------------------------------------------------- */
@@ -208,17 +228,14 @@ static int put_at(int fd, const unsigned char *p, size_t n, uint64_t off)
 	return 0;
 }
 
-static int empty_buffer(struct two *t, size_t slot, uint64_t b)
+static int empty_buffer(struct two *t, size_t slot)
 {
 	size_t n = t->fill[slot];
-	uint64_t off;
+	uint64_t off = t->end[slot];
 
-	pthread_mutex_lock(&t->lock);
-	off = t->end[b];
-	t->end[b] += n;
-	pthread_mutex_unlock(&t->lock);
+	t->end[slot] += n;
 	t->fill[slot] = 0;
-	return put_at(t->fd, t->buf + slot * t->room, n, off);
+	return put_at(t->fd[slot / t->n_bucket], t->buf + slot * t->room, n, off);
 }
 
 static int put_piece(
@@ -229,7 +246,7 @@ static int put_piece(
 	uint32_t n = (uint32_t)(stop - at);
 	unsigned char *p;
 
-	if (t->room - t->fill[slot] < HEAD + n && empty_buffer(t, slot, b) < 0)
+	if (t->room - t->fill[slot] < HEAD + n && empty_buffer(t, slot) < 0)
 		return -1;
 	p = t->buf + slot * t->room + t->fill[slot];
 	memcpy(p, &place, 8);
@@ -270,7 +287,7 @@ static int pass_1(struct two *t)
 	int rc = copy_read(t->c, scatter, t);
 
 	for (slot = 0; rc == 0 && slot < slots; slot++)
-		rc = empty_buffer(t, slot, slot % t->n_bucket);
+		rc = empty_buffer(t, slot);
 	free(t->buf);
 	t->buf = NULL;
 	return rc;
@@ -324,23 +341,34 @@ static size_t place(struct bucket *k, size_t n)
 	return at;
 }
 
-static int gather(void *arg, void *item, int worker)
+/* What file i has of the bucket, whose space it gives back. */
+static int gather_from(struct two *t, struct bucket *k, size_t i)
 {
-	struct two *t = arg;
-	struct bucket *k = item;
-	uint64_t off = t->off[k->index], end = t->off[k->index + 1];
-	size_t kept = 0, used, at, n;
+	uint64_t begin = t->off[k->index], end = t->end[i * t->n_bucket + k->index], off;
+	size_t kept = 0, used, n;
 
-	(void)worker;
-	for (; off < end; off += n) {
+	for (off = begin; off < end; off += n) {
 		n = end - off < BLOCK ? (size_t)(end - off) : BLOCK;
-		if (get_at(t->fd, k->block + kept, n, off) < 0)
+		if (get_at(t->fd[i], k->block + kept, n, off) < 0)
 			return -1;
 		used = place(k, kept + n);
 		kept += n - used;
 		memmove(k->block, k->block + used, kept);
 	}
-	os_punch(t->fd, t->off[k->index], end - t->off[k->index]);
+	os_punch(t->fd[i], begin, end - begin);
+	return 0;
+}
+
+static int gather(void *arg, void *item, int worker)
+{
+	struct two *t = arg;
+	struct bucket *k = item;
+	size_t i, at, n;
+
+	(void)worker;
+	for (i = 0; i < (size_t)t->c->threads; i++)
+		if (gather_from(t, k, i) < 0)
+			return -1;
 	for (at = 0; at < k->v.n; at += n) {
 		n = k->v.n - at < PART ? k->v.n - at : PART;
 		window_sum(t->c, &k->v, at, n);
@@ -374,21 +402,22 @@ static int put_bucket(void *arg, void *item, int worker)
 	return window_add(c, &k->v) < 0 ? -1 : window_put(c, &k->v);
 }
 
-/* One bucket is filled while the other is written. */
+/* One thread more than work: it waits for the disk. */
 static int pass_2(struct two *t)
 {
 	static const struct pipe_stage stage[] = {
 	    {"next", next_bucket, 1}, {"gather", gather, 0}, {"write", put_bucket, 1}};
-	struct bucket b[2] = {{0}};
-	void *item[2] = {&b[0], &b[1]};
-	size_t i, n = t->n_bucket > 1 ? 2 : 1;
+	struct bucket b[WINDOWS] = {{0}};
+	void *item[WINDOWS];
+	size_t i, n = t->n_bucket < WINDOWS ? (size_t)t->n_bucket : WINDOWS;
 	int rc;
 
 	for (i = 0; i < n; i++) {
+		item[i] = &b[i];
 		window_init(&b[i].v, t->cap);
 		b[i].block = xmalloc(BLOCK + HEAD + PIECE_MAX);
 	}
-	rc = pipe_run(2, stage, 3, item, n, t);
+	rc = pipe_run(t->c->threads < WINDOWS ? t->c->threads + 1 : WINDOWS, stage, 3, item, n, t);
 	for (i = 0; i < n; i++) {
 		window_release(&b[i].v);
 		free(b[i].block);
@@ -398,11 +427,9 @@ static int pass_2(struct two *t)
 
 int copy_two_passes(struct copy *c, const char *dir)
 {
-	struct two t = {.c = c, .fd = -1};
-	int rc;
+	struct two t = {.c = c};
+	int rc = plan(&t);
 
-	pthread_mutex_init(&t.lock, NULL);
-	rc = plan(&t);
 	if (rc == 0)
 		rc = begin(&t, dir);
 	if (rc == 0)
