@@ -10,6 +10,7 @@
 #include "doc/jscan_isa.h"
 #include "tok/le.h"
 #include "tok/nfc.h"
+#include "tok/parts.h"
 #include "tok/scan.h"
 #include "tok/tokchar.h"
 
@@ -229,13 +230,14 @@ static void add_large(struct encoder *e, const char *s, size_t len, uint32_t has
 
 /* --- very long pretokens ----------------------------------------------------------------------- */
 
-/* A run of a million equal letters is one pretoken.  Its ids are found in windows: tokens that the
- * merges make of a window, but for those near its end, are kept, and the next window begins behind
- * them.  That is exact when no merge crosses the seams: what merges inside a token depends on
- * nothing outside until something crosses its edge, so a row of tokens is the right one when each
- * two neighbours are what their own bytes give.  Where a seam does not hold, windows are made
- * larger, and at last the whole is one.  Windows are looked up like pretokens, so repetition is
- * cheap. */
+/* A run of a million letters is one pretoken.  Its ids are those of overlapping parts, joined where
+ * they have tokens in common (tok/parts.h).  Where they have none, windows follow one another for a
+ * while: tokens that the merges make of a window, but for those near its end, are kept, and the next
+ * window begins behind them.  That is exact when no merge crosses the seams: what merges inside a
+ * token depends on nothing outside until something crosses its edge, so a row of tokens is the right
+ * one when each two neighbours are what their own bytes give.  Where a seam does not hold, windows
+ * are made larger, and at last the whole is one.  Parts and windows are looked up like pretokens, so
+ * repetition is cheap. */
 static void window_ids(struct encoder *e, const char *s, size_t len)
 {
 	e->window.n = 0;
@@ -276,42 +278,123 @@ static size_t keep_tokens(const struct encoder *e, size_t len, size_t *bytes)
 	return end == len ? n : 0;
 }
 
-static int add_windows(struct encoder *e, const char *s, size_t len, size_t width, struct ids *out)
+/* From *pos on, until `far` bytes are done, or all.  -1 when a seam does not hold; *pos is where it
+ * got to. */
+static int add_windows(struct encoder *e, const char *s, size_t len, size_t width, size_t far,
+    size_t *pos, struct ids *out)
 {
-	size_t was = out->n, pos = 0, n, bytes = 0;
-	uint32_t before = BPE_NONE;
+	size_t to = far < len - *pos ? *pos + far : len, bytes = 0, n;
 
-	for (;; pos += bytes) {
-		size_t w = len - pos < width ? len - pos : width;
-		uint32_t first;
+	for (; *pos < to; *pos += bytes) {
+		size_t w = len - *pos < width ? len - *pos : width, was = out->n;
 
-		window_ids(e, s + pos, w);
+		window_ids(e, s + *pos, w);
 		n = keep_tokens(e, w, &bytes);
 		if (!n)
-			break;
-		if (pos + w == len)
+			return -1;
+		if (*pos + w == len) {
 			n = e->window.n;
-		first = e->window.p[0];
+			bytes = w;
+		}
 		push_all(out, e->window.p, n);
-		if (before != BPE_NONE && !seam_holds(e, before, first))
-			break;
-		if (pos + w == len)
-			return 0;
-		before = out->p[out->n - 1];
+		if (*pos && !seam_holds(e, out->p[was - 1], out->p[was])) {
+			out->n = was;
+			return -1;
+		}
 	}
-	out->n = was;
-	return -1;
+	return 0;
+}
+
+/* The ids of the parts from k on: those of an equal one before, or remembered, or merged side by
+ * side. */
+static void encode_parts(struct encoder *e, struct parts *p, size_t k)
+{
+	int cached = !e->t->ignore_merges; /* see window_ids() */
+	struct bpe_job job[PARTS];
+	uint32_t hash[PARTS];
+	struct part *of[PARTS], *x, *end = p->part + p->n;
+	size_t n = 0, i;
+
+	for (x = p->part + k; x < end; x++) {
+		const struct large *l;
+
+		if (x > p->part && part_is(x, x - 1))
+			continue;
+		if (cached) {
+			hash[n] = (uint32_t)hash64(x->s, x->len);
+			l = large_find(e, hash[n], x->s, x->len);
+			x->n = l->n;
+			if (l->len) {
+				memcpy(x->ids, e->arena + l->at, x->n * sizeof(*x->ids));
+				continue;
+			}
+		}
+		of[n] = x;
+		job[n++] = (struct bpe_job){.s = x->s, .len = x->len, .ids = x->ids};
+	}
+	bpe_encode_all(&e->t->bpe, job, n);
+	for (i = 0; i < n; i++) {
+		x = of[i];
+		x->n = job[i].n;
+		if (cached && !large_find(e, hash[i], x->s, x->len)->len)
+			large_put(e, hash[i], x->s, x->len, x->ids, x->n);
+	}
+	for (x = p->part + k; x < end; x++)
+		if (x > p->part && part_is(x, x - 1)) {
+			x->n = x[-1].n;
+			memcpy(x->ids, x[-1].ids, x->n * sizeof(*x->ids));
+		}
+}
+
+/* From *pos on as far as parts can be joined: the fast way. */
+static void add_parts(struct encoder *e, const char *s, size_t len, size_t *pos, struct ids *out)
+{
+	struct parts p;
+
+	parts_begin(&p, s + *pos, len - *pos);
+	do {
+		size_t k = parts_cut(&p);
+
+		encode_parts(e, &p, k);
+		if (!k && *pos &&
+		    !(p.part[0].n && seam_holds(e, out->p[out->n - 1], p.part[0].ids[0])))
+			return;
+	} while (!parts_join(&p, e->t->token, out));
+	*pos = (size_t)(p.s - s);
+}
+
+/* Forget tokens from the end of out, but for the first `was`, until they are `bytes` or more. */
+static void go_back(struct encoder *e, size_t bytes, size_t was, size_t *pos, struct ids *out)
+{
+	size_t to = *pos > bytes ? *pos - bytes : 0;
+
+	while (out->n > was && *pos > to)
+		*pos -= e->t->token[out->p[--out->n]].len;
 }
 
 static void add_very_long(struct encoder *e, const char *s, size_t len, struct ids *out)
 {
+	size_t was = out->n, pos = 0, far = LONG_KEY, before;
 	uint32_t id;
 
-	if (e->t->ignore_merges && !tokenizer_whole(e->t, s, len, &e->tmp, &id))
+	if (e->t->ignore_merges && !tokenizer_whole(e->t, s, len, &e->tmp, &id)) {
 		ids_push(out, id);
-	else if (add_windows(e, s, len, WINDOW, out) && add_windows(e, s, len, LONG_KEY, out)) {
-		merge(e, s, len);
-		push_all(out, e->merged.p, e->merged.n);
+		return;
+	}
+	while (pos < len) {
+		before = pos;
+		add_parts(e, s, len, &pos, out);
+		/* Where parts are of no use they are tried more and more rarely. */
+		far = pos - before < far ? 2 * far : LONG_KEY;
+		if (!add_windows(e, s, len, WINDOW, far, &pos, out))
+			continue;
+		go_back(e, LONG_KEY / 2, was, &pos, out);
+		if (add_windows(e, s, len, LONG_KEY, far, &pos, out)) {
+			out->n = was;
+			merge(e, s, len);
+			push_all(out, e->merged.p, e->merged.n);
+			return;
+		}
 	}
 }
 

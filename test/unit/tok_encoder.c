@@ -180,6 +180,92 @@ static void caches_change_ids(void **state)
 	tokenizer_free(t);
 }
 
+/* --- very long pretokens ----------------------------------------------------------------------- */
+
+enum { RUNS = 20 };
+
+/* Characters that make one pretoken when they are among themselves. */
+static const struct {
+	uint32_t from, n;
+} alphabets[] = {{'a', 26}, {'a', 1}, {'a', 2}, {'o', 3}, {'A', 58}, {0x4e00, 5000}, {0x4e00, 2},
+    {0x1f300, 700}, {0x300, 64}, {0x3b1, 20}, {'=', 1}, {'*', 4}, {'!', 15}, {0xac00, 11000}};
+
+/* Sections of one alphabet: a few characters again and again, or always new ones. */
+static void put_run(struct pcg64 *r, size_t len, struct buf *b)
+{
+	size_t k = pcg64_next32(r) % (sizeof(alphabets) / sizeof(alphabets[0])),
+	       end = b->len + len;
+	struct buf some = {0};
+	char c[4];
+
+	while (b->len < end) {
+		size_t to = b->len + 1 + pcg64_next32(r) % 2000, n = pcg64_next32(r) % 3;
+
+		n = n == 0 ? 1 : n == 1 ? 1 + pcg64_next32(r) % 100 : 2000;
+		for (some.len = 0; n > 0; n--) {
+			uint32_t cp = alphabets[k].from + pcg64_next32(r) % alphabets[k].n;
+
+			buf_add(&some, c, (size_t)utf8_put(c, cp));
+		}
+		while (b->len < to)
+			buf_add(b, some.p, some.len);
+	}
+	buf_release(&some);
+}
+
+static void check_run(struct encoder *fast, struct encoder *slow, const struct buf *s)
+{
+	struct ids a = {0}, b = {0};
+
+	assert_int_equal(encoder_add(fast, s->p, s->len, &a), 0);
+	assert_int_equal(encoder_add(slow, s->p, s->len, &b), 0);
+	assert_int_equal(a.n, b.n);
+	assert_memory_equal(a.p, b.p, a.n * sizeof(*a.p));
+	ids_release(&a);
+	ids_release(&b);
+}
+
+static void check_runs(struct pcg64 *r, const struct tokenizer *t)
+{
+	struct encoder *fast = encoder_new(t), *slow = encoder_new(t);
+	struct buf s = {0};
+	int i;
+
+	encoder_plain(slow, 1);
+	for (i = 0; i < RUNS; i++) {
+		s.len = 0;
+		put_run(r, 1025 + pcg64_next32(r) % 4000, &s);
+		if (i % 5 == 0)
+			put_run(r, 1025, &s);
+		check_run(fast, slow, &s);
+	}
+	encoder_free(fast);
+	encoder_free(slow);
+	buf_release(&s);
+}
+
+static void very_long_pretokens_differ(void **state)
+{
+	static const char *const json[] = {JSON, "test/ref/tokenizer/qwen2.json",
+	    "test/ref/tokenizer/cl100k.json", "test/ref/tokenizer/train-seen.json"};
+	struct pcg64 r;
+	size_t k;
+
+	(void)state;
+	pcg64_seed(&r, 6);
+	for (k = 0; k < sizeof(json) / sizeof(json[0]); k++) {
+		struct tokenizer *t = tokenizer_load(json[k], TOKENIZER_C);
+
+		if (!t)
+			fail_msg("%s", err_msg());
+		t->ignore_merges = 0;
+		check_runs(&r, t);
+		t->ignore_merges = 1;
+		check_runs(&r, t);
+		tokenizer_free(t);
+	}
+}
+
 static void ill_formed_text_is_encoded(void **state)
 {
 	struct tokenizer *t = load();
@@ -279,7 +365,8 @@ static void unknown_ids_are_decoded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(added_tokens_are_found_elsewhere),
-	    cmocka_unit_test(caches_change_ids), cmocka_unit_test(ill_formed_text_is_encoded),
+	    cmocka_unit_test(caches_change_ids), cmocka_unit_test(very_long_pretokens_differ),
+	    cmocka_unit_test(ill_formed_text_is_encoded),
 	    cmocka_unit_test(strip_differs_from_python),
 	    cmocka_unit_test(parts_change_replaced_text),
 	    cmocka_unit_test(unknown_ids_are_decoded)};
