@@ -401,7 +401,7 @@ static void add_very_long(struct encoder *e, const char *s, size_t len, struct i
 /* A pretoken on its way through the cache of short ones. */
 struct key {
 	struct wordcache_key k;
-	struct wordcache_word *set; /* NULL: this is no pretoken */
+	struct wordcache_word *set;
 };
 
 /* What a pretoken too long for it is looked up in: no key is all ones.  Its key has the hash. */
@@ -425,32 +425,20 @@ static void put_short(struct encoder *e, const struct key *key, const uint32_t *
 	key->set->n = (uint32_t)n;
 }
 
-/* Remember the ids of a pretoken where they belong. */
-static void remember(struct encoder *e, const struct key *key, const char *s, size_t len,
-    const uint32_t *ids, size_t n)
-{
-	uint32_t hash = long_hash(key);
-
-	if (key->set != never && n <= WORDCACHE_IDS) {
-		put_short(e, key, ids, n);
-		return;
-	}
-	if (key->set != never) {
-		hash = (uint32_t)hash64(s, len);
-		put_short(e, key, &hash, ELSEWHERE);
-	}
-	if (!large_find(e, hash, s, len)->len)
-		large_put(e, hash, s, len, ids, n);
-}
-
 /* Pretokens that are looked up together: pretoken i is s[pos[i], pos[i + 1]). */
 #define BLOCK (SCAN_ITEMS + 64)
 struct block {
 	const char *s;
 	size_t len;
 	const uint32_t *pos;
-	size_t n, learned; /* those before are in a cache, where they can be */
+	size_t n, n_rest, n_fresh;
 	struct key key[BLOCK];
+	/* What is known of each.  ELSEWHERE: among the longer ones, or not at all yet. */
+	const struct wordcache_word *word[BLOCK];
+	uint16_t rest[BLOCK]; /* those that are not in front, in the cache of short ones */
+	/* Those that are not there at all; they are put there at last. */
+	struct wordcache_word fresh[BLOCK];
+	uint16_t item[BLOCK];
 };
 
 static inline size_t item_len(const struct block *b, size_t i)
@@ -473,7 +461,6 @@ static void make_keys(struct encoder *e, struct block *b)
 	size_t len = b->len, n = b->n, n_long = 0, i;
 	struct wordcache words; /* here, so that stores to keys leave it alone */
 
-	b->learned = 0;
 	if (4 * e->n_missed > 3 * wordcache_sets(&e->words) && e->words.log2 < SHORT_MAX) {
 		wordcache_grow(&e->words, larger(e->words.log2));
 		e->n_missed = 0;
@@ -483,7 +470,7 @@ static void make_keys(struct encoder *e, struct block *b)
 		size_t k = pos[i + 1] - pos[i];
 
 		if (k > WORDCACHE_KEY) {
-			key[i] = (struct key){.set = never};
+			key[i] = (struct key){.k.hi = 1, .set = never}; /* like no short one's */
 			if (k <= LONG_KEY) {
 				key[i].k.lo = (uint32_t)hash64(s + pos[i], k);
 				__builtin_prefetch(&e->large[long_hash(&key[i]) & e->large_mask]);
@@ -506,110 +493,177 @@ static void make_keys(struct encoder *e, struct block *b)
 		}
 }
 
-/* Whether no cache holds the pretoken, and it is short enough to be merged with others. */
-static int is_new(const struct encoder *e, const struct block *b, size_t i)
+/* What the cache of short ones has in front, without branches: which of them it has is anybody's
+ * guess the first time through a text. */
+static void look_up(struct block *b)
 {
-	const struct key *key = &b->key[i];
-	size_t len = item_len(b, i);
+	size_t i, n = 0;
 
-	if (!key->set || len > BPE_SHORT)
-		return 0;
-	if (key->set == never)
-		return !large_find(e, long_hash(key), b->s + b->pos[i], len)->len;
-	return !wordcache_find(key->set, &key->k);
+	for (i = 0; i < b->n; i++) {
+		const struct key *key = &b->key[i];
+		const struct wordcache_word *w = key->set;
+		int first = wordcache_is(w, &key->k), second = wordcache_is(w + 1, &key->k);
+
+		w += !first;
+		b->word[i] = w;
+		b->rest[n] = (uint16_t)i;
+		n += !(first | second);
+	}
+	b->n_rest = n;
 }
 
-/* Whether the pretoken is a token that needs no merging; it is remembered. */
-static int is_token(struct encoder *e, const struct key *key, const char *s, size_t len)
+static void look_up_rest(const struct encoder *e, struct block *b)
 {
-	const struct wordcache_word *w;
+	size_t k, n = 0;
+
+	for (k = 0; k < b->n_rest; k++) {
+		size_t i = b->rest[k];
+		const struct key *key = &b->key[i];
+		const struct wordcache_word *w = wordcache_find(key->set, &key->k), *set;
+
+		b->word[i] = w ? w : &b->fresh[n];
+		b->fresh[n].n = ELSEWHERE;
+		b->fresh[n].id[0] = long_hash(key);
+		b->item[n] = (uint16_t)i;
+		n += !w;
+		set = wordcache_set(&e->t->words, &key->k);
+		__builtin_prefetch(set);
+		__builtin_prefetch(wordcache_beside(set));
+	}
+	b->n_fresh = n;
+}
+
+/* Whether a short pretoken is a token that needs no merging; then it is in f.  Without branches, for
+ * every other one is. */
+static int is_token(const struct encoder *e, const struct key *key, struct wordcache_word *f)
+{
+	const struct wordcache_word *w = wordcache_set(&e->t->words, &key->k);
+	const struct wordcache_word *v = wordcache_beside(w);
+	int first = wordcache_is(w, &key->k), second = wordcache_is(w + 1, &key->k);
+	int third = wordcache_is(v, &key->k), fourth = wordcache_is(v + 1, &key->k);
+	int is = first | second | third | fourth;
+
+	w = first | second ? w : v;
+	w += !(first | third);
+	f->id[0] = w->id[0];
+	f->n = is ? 1 : ELSEWHERE;
+	return is;
+}
+
+static void remember_long(
+    struct encoder *e, uint32_t hash, const char *s, size_t len, const uint32_t *ids, size_t n)
+{
+	if (!large_find(e, hash, s, len)->len)
+		large_put(e, hash, s, len, ids, n);
+}
+
+/* Whether the vocabulary has the pretoken whole, and takes that before any merge. */
+static int is_whole(
+    struct encoder *e, const struct key *key, const char *s, size_t len, struct wordcache_word *f)
+{
 	uint32_t id;
 
-	if (key->set != never) {
-		w = wordcache_find(wordcache_set(&e->t->words, &key->k), &key->k);
-		if (w) {
-			put_short(e, key, w->id, 1);
-			return 1;
-		}
-	}
-	if (!e->t->ignore_merges || tokenizer_whole(e->t, s, len, &e->tmp, &id))
+	if (tokenizer_whole(e->t, s, len, &e->tmp, &id))
 		return 0;
-	remember(e, key, s, len, &id, 1);
+	if (key->set == never)
+		remember_long(e, long_hash(key), s, len, &id, 1);
+	f->id[0] = id;
+	f->n = 1;
 	return 1;
 }
 
-/* Merge the new pretokens of the block from item i on, all at once: the first time through a text
- * they are what takes the time. */
-static void learn(struct encoder *e, struct block *b, size_t i)
+/* The pretokens among the new ones that are to be merged. */
+static size_t make_jobs(struct encoder *e, struct block *b, struct bpe_job *job, uint16_t *of)
+{
+	size_t n = 0, k;
+
+	for (k = 0; k < b->n_fresh; k++) {
+		size_t i = b->item[k], len = item_len(b, i);
+		const struct key *key = &b->key[i];
+		const char *p = b->s + b->pos[i];
+		int known;
+
+		if (key->set == never &&
+		    (len > BPE_SHORT || large_find(e, long_hash(key), p, len)->len))
+			continue;
+		known = is_token(e, key, &b->fresh[k]);
+		if (e->t->ignore_merges && !known)
+			known = is_whole(e, key, p, len, &b->fresh[k]);
+		of[n] = (uint16_t)k;
+		job[n] = (struct bpe_job){.s = p, .len = len};
+		n += !known;
+	}
+	return n;
+}
+
+/* Merge the new pretokens of the block, all at once: the first time through a text they are what
+ * takes the time. */
+static void learn(struct encoder *e, struct block *b)
 {
 	struct bpe_job job[BLOCK];
-	uint16_t item[BLOCK];
-	size_t n_new = 0, n = 0, bytes = 0, k;
+	uint16_t of[BLOCK]; /* in fresh */
+	size_t n = make_jobs(e, b, job, of), bytes = 0, i;
 
-	for (; i < b->n; i++)
-		if (is_new(e, b, i)) {
-			item[n_new++] = (uint16_t)i;
-			if (b->key[i].set != never)
-				__builtin_prefetch(wordcache_set(&e->t->words, &b->key[i].k));
-		}
-	for (k = 0; k < n_new; k++) {
-		const char *p = b->s + b->pos[item[k]];
-		size_t len = item_len(b, item[k]);
-
-		if (is_token(e, &b->key[item[k]], p, len))
-			continue;
-		item[n] = item[k];
-		job[n] = (struct bpe_job){.s = p, .len = len};
-		bytes += job[n++].len;
-	}
+	for (i = 0; i < n; i++)
+		bytes += job[i].len;
 	e->merged.n = 0;
-	ids_grow(&e->merged, bytes);
+	ids_grow(&e->merged, bytes + WORDCACHE_IDS);
 	for (i = bytes = 0; i < n; bytes += job[i++].len)
 		job[i].ids = e->merged.p + bytes;
 	bpe_encode_all(&e->t->bpe, job, n);
-	for (i = 0; i < n; i++)
-		remember(e, &b->key[item[i]], job[i].s, job[i].len, job[i].ids, job[i].n);
-	b->learned = b->n;
+	for (i = 0; i < n; i++) {
+		const struct key *key = &b->key[b->item[of[i]]];
+		struct wordcache_word *f = &b->fresh[of[i]];
+		const struct bpe_job *j = &job[i];
+
+		f->n = j->n < ELSEWHERE ? (uint32_t)j->n : ELSEWHERE;
+		memcpy(f->id, j->ids, sizeof(f->id));
+		if (key->set != never && f->n != ELSEWHERE)
+			continue;
+		f->n = ELSEWHERE;
+		f->id[0] = key->set == never ? long_hash(key) : (uint32_t)hash64(j->s, j->len);
+		remember_long(e, f->id[0], j->s, j->len, j->ids, j->n);
+	}
 }
 
-/* A pretoken of which the cache of short ones says nothing, or that it is among the longer ones. */
-static void add_other(struct encoder *e, struct block *b, size_t i, struct ids *out)
+/* Everything about the block that can be known before. */
+static void look_up_all(struct encoder *e, struct block *b)
 {
-	const struct key *key = &b->key[i];
-	const struct wordcache_word *w = wordcache_find(key->set, &key->k);
-	const char *p = b->s + b->pos[i];
-	size_t len = item_len(b, i);
-	uint32_t hash;
+	look_up(b);
+	b->n_fresh = 0;
+	if (b->n_rest)
+		look_up_rest(e, b);
+	if (b->n_fresh)
+		learn(e, b);
+}
 
-	if (!w && i >= b->learned && is_new(e, b, i)) {
-		learn(e, b, i);
-		w = wordcache_find(key->set, &key->k);
+/* Remember what was new.  Not before all ids are appended: words move. */
+static void put_fresh(struct encoder *e, const struct block *b)
+{
+	size_t k;
+
+	for (k = 0; k < b->n_fresh; k++) {
+		const struct key *key = &b->key[b->item[k]];
+
+		if (key->set != never)
+			put_short(e, key, b->fresh[k].id, b->fresh[k].n);
 	}
-	if (w && w->n != ELSEWHERE) {
-		push_all(out, w->id, w->n);
-		return;
-	}
-	hash = w ? w->id[0] : key->set == never ? long_hash(key) : (uint32_t)hash64(p, len);
-	add_large(e, p, len, hash, out);
 }
 
 /* Ids of items from .. to. */
 static void add_items(struct encoder *e, struct block *b, size_t from, size_t to, struct ids *out)
 {
-	const struct key *key = b->key;
 	uint32_t *p;
 	size_t i;
 
 	ids_grow(out, (WORDCACHE_IDS + 1) * (to - from));
 	p = out->p + out->n;
 	for (i = from; i < to; i++) {
-		const struct wordcache_word *w = key[i].set;
+		const struct wordcache_word *w = b->word[i];
 
-		if (!wordcache_is(w, &key[i].k))
-			w++;
-		if (!wordcache_is(w, &key[i].k) || w->n == ELSEWHERE) {
+		if (w->n == ELSEWHERE) {
 			out->n = (size_t)(p - out->p);
-			add_other(e, b, i, out);
+			add_large(e, b->s + b->pos[i], item_len(b, i), w->id[0], out);
 			ids_grow(out, (WORDCACHE_IDS + 1) * (to - i));
 			p = out->p + out->n;
 			continue;
@@ -646,8 +700,10 @@ static void add_scanned(struct encoder *e, const char *s, size_t len, struct ids
 	scan_init(c, &e->t->pretok, &e->t->normalized, s, len);
 	while ((b.n = scan_next(c))) {
 		make_keys(e, &b);
-		for (k = 0; k < c->n_added; k++)
-			b.key[c->added[k].item].set = NULL;
+		for (k = 0; k < c->n_added; k++) /* it is found, and has no ids */
+			b.key[c->added[k].item] =
+			    (struct key){{none.set->lo, none.set->hi}, never};
+		look_up_all(e, &b);
 		for (i = k = 0; i < b.n; i++) {
 			size_t to = k < c->n_added ? c->added[k].item : b.n;
 
@@ -655,6 +711,7 @@ static void add_scanned(struct encoder *e, const char *s, size_t len, struct ids
 			for (i = to; k < c->n_added && c->added[k].item == i; k++)
 				ids_push(out, c->added[k].id);
 		}
+		put_fresh(e, &b);
 	}
 }
 
@@ -674,7 +731,9 @@ static void add_piece(struct encoder *e, const char *s, size_t len, struct ids *
 			add_plain(e, &b, out);
 		} else {
 			make_keys(e, &b);
+			look_up_all(e, &b);
 			add_items(e, &b, 0, b.n, out);
+			put_fresh(e, &b);
 		}
 }
 
