@@ -43,9 +43,9 @@ int in_line(struct in *f, char **line, size_t *len);
 int in_lines(struct in *f, size_t want, struct buf *b, uint64_t *first, uint64_t *n_lines);
 uint64_t in_lineno(const struct in *f);  /* lines returned so far */
 uint64_t in_stored(const struct in *f);  /* stored bytes consumed so far (for progress) */
+const char *in_name(const struct in *f); /* path, or "(stdin)" */
 /* Bytes that a plain file had when it was opened: what room to make; 0 when that is not known. */
 uint64_t in_size(const struct in *f);
-const char *in_name(const struct in *f); /* path, or "(stdin)" */
 /* h (may be NULL): size and hash of the stored bytes read; the whole file when read to its end. */
 void in_close(struct in *f, struct filehash *h);
 
