@@ -1,9 +1,10 @@
 #!/bin/sh
 # Speed of tokenize by source, beside other tokenizers:
-#	test/bench/tokenize.sh TOK.json DOCS.jsonl..		[BIN=DIR BENCH=FILE RIVALS=PYTHON]
+#	test/bench/tokenize.sh TOK.json DOCS.jsonl..	[BIN=DIR BENCH=FILE RIVALS=PYTHON THREADS=N]
 # BENCH is the built test/bench/tokenize_docs; RIVALS a Python that has some of gigatoken, fastokens and
-# tokenizers.  Prints a report: MB/s of CPU time of one thread, in the first pass and warm; documents
-# with other ids than ours; then the whole way from .jsonl.zst to a token file.
+# tokenizers.  Prints a report: MB/s of CPU time of one thread, in the first pass and warm (with THREADS
+# over 1: on so many, by the clock); documents with other ids than ours; then the whole way from
+# .jsonl.zst to a token file.
 set -eu
 [ $# -ge 2 ] || { echo "usage: $0 TOK.json DOCS.jsonl.." >&2; exit 2; }
 tok=$1
@@ -13,6 +14,9 @@ bench=${BENCH:-}
 [ -n "$bench" ] || for b in build/*/test/bench/tokenize_docs; do
 	bench=$b # any will do: the programs are those of one tree
 done
+crew=
+[ "${THREADS:-1}" = 1 ] || crew="--threads $THREADS"
+export THREADS="${THREADS:-1}"
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 
@@ -27,7 +31,8 @@ echo "# commit $(git rev-parse --short HEAD 2>/dev/null || echo unknown); $(base
 echo "# system	input	first	warm	other ids"
 # Input by input, so that all meet the machine as it is at the time.
 for f; do
-	"$bench" "$tok" "$f" | awk -F'\t' 'NR > 1 { print "olmo.c\t" $1 "\t" $3 "\t" $4 "\t" }'
+	# shellcheck disable=SC2086 # words
+	"$bench" $crew "$tok" "$f" | awk -F'\t' 'NR > 1 { print "olmo.c\t" $1 "\t" $3 "\t" $4 "\t" }'
 	[ -n "${RIVALS:-}" ] || continue
 	"$bin/tokenize" -q -t "$tok" --eos-id none --format ids "$f" >"$dir/ids"
 	"$RIVALS" test/bench/tokenize_rivals.py "$tok" "$dir/ids" "$f"

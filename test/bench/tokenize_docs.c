@@ -2,14 +2,16 @@
 /* Bytes of text a second from documents to ids, by input file: tokenize_docs TOK.json DOCS.jsonl..
  * A row for each: MB, MB/s of CPU time in the first pass of a fresh encoder (the median of three) and
  * in a further one (of five), tokens, and a hash of the ids (little-endian u32, all documents).  With --plain in
- * front, step by step without masks and caches, one pass.  Without arguments: two small inputs
- * made from the manual, as ratios. */
+ * front, step by step without masks and caches, one pass; with --threads N in front, documents are
+ * shared out over N threads and rates are by the clock.  Without arguments: two small inputs made
+ * from the manual, as ratios. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/os.h"
+#include "base/pool.h"
 #include "doc/jscan.h"
 #include "io/in.h"
 #include "tok/encoder.h"
@@ -108,6 +110,71 @@ static double row(const struct tokenizer *t, const struct texts *x, const char *
 	return mb / warm[WARM / 2];
 }
 
+/* Documents over threads, each with its encoder. */
+enum { SHARE = 64 };
+struct crew {
+	const struct texts *x;
+	struct encoder *e[64];
+	struct ids ids[64];
+};
+
+static void crew_share(void *arg, size_t i, int worker)
+{
+	struct crew *c = arg;
+	size_t k = i * SHARE, end = k + SHARE < c->x->n ? k + SHARE : c->x->n;
+
+	for (; k < end; k++) {
+		size_t from = k ? c->x->end[k - 1] : 0;
+
+		if (encoder_add(c->e[worker], c->x->all.p + from, c->x->end[k] - from,
+			&c->ids[worker]) < 0)
+			die_err();
+	}
+}
+
+/* Seconds by the clock of a pass. */
+static double crew_pass(struct crew *c, struct pool *p, int threads)
+{
+	double start = os_wall();
+	int i;
+
+	for (i = 0; i < threads; i++)
+		c->ids[i].n = 0;
+	pool_run(p, (c->x->n + SHARE - 1) / SHARE, crew_share, c);
+	return os_wall() - start;
+}
+
+static void crew_row(
+    const struct tokenizer *t, const struct texts *x, const char *name, int threads)
+{
+	struct pool *p = pool_new(threads);
+	struct crew c = {.x = x};
+	double first[FRESH], warm[WARM], mb = (double)x->all.len / 1e6;
+	size_t n = 0;
+	int i, k;
+
+	for (k = 0; k < FRESH; k++) {
+		for (i = 0; i < threads; i++) {
+			encoder_free(c.e[i]);
+			c.e[i] = encoder_new(t);
+		}
+		first[k] = crew_pass(&c, p, threads);
+	}
+	for (k = 0; k < WARM; k++)
+		warm[k] = crew_pass(&c, p, threads);
+	qsort(first, FRESH, sizeof(*first), by_value);
+	qsort(warm, WARM, sizeof(*warm), by_value);
+	for (i = 0; i < threads; i++) {
+		n += c.ids[i].n;
+		encoder_free(c.e[i]);
+		ids_release(&c.ids[i]);
+	}
+	printf("%s\t%.1f\t%.0f\t%.0f\t%zu\t-\n", name, mb, mb / first[FRESH / 2],
+	    mb / warm[WARM / 2], n);
+	fflush(stdout);
+	pool_free(p);
+}
+
 /* English, and one letter again and again: the second must not be much slower. */
 static void small(void)
 {
@@ -136,7 +203,7 @@ static void small(void)
 int main(int argc, char **argv)
 {
 	struct tokenizer *t;
-	int i = 1, plain;
+	int i = 1, plain, threads = 0;
 
 	if (argc < 3) {
 		small();
@@ -144,15 +211,25 @@ int main(int argc, char **argv)
 	}
 	plain = !strcmp(argv[i], "--plain");
 	i += plain;
+	if (!strcmp(argv[i], "--threads")) {
+		threads = atoi(argv[i + 1]);
+		i += 2;
+		if (threads < 1 || threads > 64)
+			die_usage("--threads: 1 to 64");
+	}
 	t = tokenizer_load(argv[i++], TOKENIZER_C);
 	if (!t)
 		die_err();
 	puts("input\tMB\tfirst\twarm\ttokens\tids");
 	for (; i < argc; i++) {
+		const char *name = strrchr(argv[i], '/') ? strrchr(argv[i], '/') + 1 : argv[i];
 		struct texts x = {0};
 
 		texts_read(&x, argv[i]);
-		row(t, &x, strrchr(argv[i], '/') ? strrchr(argv[i], '/') + 1 : argv[i], plain);
+		if (threads)
+			crew_row(t, &x, name, threads);
+		else
+			row(t, &x, name, plain);
 		texts_release(&x);
 	}
 	tokenizer_free(t);
