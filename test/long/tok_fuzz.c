@@ -108,7 +108,7 @@ static void make_text(struct buf *b, const struct tokenizer *t)
 	size_t len = below(10) ? below(300) : below(5000), was;
 
 	for (b->len = 0; b->len < len;) {
-		unsigned times = below(20) ? 1 : below(400);
+		unsigned times = below(20) ? 1 : 1 + below(400);
 
 		was = b->len;
 		put_piece(b, t);
@@ -131,7 +131,8 @@ static void compare(struct encoder *e, const struct buf *text, const char *what)
 	a = encoder_add(e, text->p, text->len, &want);
 	encoder_plain(e, 0);
 	b = encoder_add(e, text->p, text->len, &got);
-	if (a == b && want.n == got.n && !memcmp(want.p, got.p, want.n * sizeof(*want.p)))
+	if (a == b && want.n == got.n &&
+	    (want.n == 0 || !memcmp(want.p, got.p, want.n * sizeof(*want.p))))
 		return;
 	put_file(text->p, text->len);
 	fail_msg("%s: other ids for %s/f", what, dir);
