@@ -87,13 +87,16 @@ static inline uint32_t rank_at(const struct bpe *b, uint64_t pair, uint64_t hash
 {
 	uint64_t bit = hash >> (b->shift - 4), slot;
 	size_t i = hash >> b->shift;
-	int may = b->may[bit / 64] >> bit % 64 & 1;
+	uint64_t may = b->may[bit / 64] >> bit % 64 & 1, other;
 
 	slot = b->slot[i];
-	if (may && slot >> RANK_BITS != pair)
+	other = slot >> RANK_BITS != pair;
+	if (__builtin_expect((may & other) != 0, 0)) {
 		while ((slot >> RANK_BITS != pair) & (slot != UINT64_MAX))
 			slot = b->slot[i = (i + 1) & b->mask];
-	return may ? (uint32_t)slot & NO_RANK : NO_RANK;
+		other = slot == UINT64_MAX;
+	}
+	return (uint32_t)(slot | (0 - other)) & NO_RANK;
 }
 
 static inline uint32_t rank_of(const struct bpe *b, uint32_t left, uint32_t right)
@@ -191,6 +194,9 @@ void bpe_build(struct bpe *b)
 	for (r = 0; r < b->n_made && b->made[r] == b->made[0] + r; r++)
 		;
 	b->even = r == b->n_made;
+	for (i = 0; i < 128 && b->byte_id[i] != BPE_NONE; i++)
+		;
+	b->ascii = i == 128;
 	find_sure(b);
 	b->bytes = xreallocarray(b->bytes, 65536, sizeof(*b->bytes));
 	for (i = 0; i < 256; i++)
@@ -337,25 +343,66 @@ static inline void want(const struct bpe *b, struct wanted *w, uint32_t left, ui
 	__builtin_prefetch(&b->slot[w->hash >> b->shift]);
 }
 
-/* Put a pretoken on a lane. */
-static void lane_start(const struct bpe *b, struct lane *y, struct bpe_job *job)
+static int is_ascii(const char *s, size_t len)
+{
+	uint64_t all = 0, x;
+	size_t i;
+
+	for (i = 0; i + 8 <= len; i += 8) {
+		memcpy(&x, s + i, 8);
+		all |= x;
+	}
+	for (; i < len; i++)
+		all |= (unsigned char)s[i];
+	return !(all & 0x8080808080808080u);
+}
+
+/* Symbols of bytes that all have one.  Among those of ASCII hardly a pair is sure. */
+static void lay_bytes(const struct bpe *b, struct lane *y, const char *s, size_t n)
+{
+	const unsigned char *u = (const unsigned char *)s;
+	size_t i;
+
+	for (i = 1; i < n; i++) {
+		y->id[i] = b->byte_id[u[i - 1]];
+		y->wait[i] = wait_of(b->bytes[(unsigned)u[i - 1] << 8 | u[i]], i);
+	}
+	y->id[n] = b->byte_id[u[n - 1]];
+	y->wait[n] = wait_of(NO_RANK, n);
+}
+
+static size_t lay_symbols(const struct bpe *b, struct lane *y, const struct bpe_job *job)
 {
 	uint32_t rank[BPE_SHORT];
 	size_t n = start(b, job->s, job->len, job->ids, rank), i;
 
-	y->job = job;
-	y->n = n;
-	y->id[0] = y->id[n + 1] = EDGE;
-	y->wait[0] = NO_PAIR;
-	y->next[0] = 1;
 	for (i = 1; i <= n; i++) {
 		y->id[i] = job->ids[i - 1];
 		y->wait[i] = wait_of(rank[i - 1], i);
-		y->next[i] = (uint8_t)(i + 1);
-		y->prev[i] = (uint8_t)(i - 1);
 	}
-	for (; i < n + 4 || i < LEAST; i++)
+	return n;
+}
+
+/* Put a pretoken on a lane. */
+static void lane_start(const struct bpe *b, struct lane *y, struct bpe_job *job)
+{
+	size_t n = job->len, i;
+
+	y->job = job;
+	for (i = 0; i < LEAST; i++)
 		y->wait[i] = NO_PAIR;
+	if (n && b->ascii && is_ascii(job->s, n))
+		lay_bytes(b, y, job->s, n);
+	else
+		n = lay_symbols(b, y, job);
+	for (i = n + 1; i < n + 4; i++)
+		y->wait[i] = NO_PAIR;
+	y->n = n;
+	y->id[0] = y->id[n + 1] = EDGE;
+	for (i = 0; i <= n; i++) {
+		y->next[i] = (uint8_t)(i + 1);
+		y->prev[i + 1] = (uint8_t)i;
+	}
 	y->at = y->before = 0;
 	y->two[0] = y->two[1] = (struct wanted){0};
 	want(b, &y->two[0], EDGE, EDGE);

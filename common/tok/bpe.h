@@ -41,6 +41,7 @@ struct bpe {
 	uint64_t
 	    *sure; /* bit by rank: the pair merges whatever is beside it, so that it may at once */
 	int even;  /* made[rank] is made[0] + rank for all */
+	int ascii; /* each of these bytes has a symbol */
 	uint32_t *bytes; /* rank of two bytes, first << 8 | second, or BPE_NONE */
 };
 
