@@ -35,8 +35,8 @@ endif
 # Under a sanitizer kernels/cpu/ops_*.c are compiled with -O0: optimised, each takes minutes.
 ALLC   := -std=c11 $(CFLAGS) $(CPPF) $(FPF) $(WARN) $(WARNC) $(SANF_$(SAN)) -pthread
 ALLCXX := -std=c++17 $(CFLAGS) $(CPPF) $(FPF) -Wall -Wextra $(SANF_$(SAN)) -pthread
-ISA_avx2   := -mavx2 -mfma -mbmi2
-ISA_avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mbmi2
+ISA_avx2   := -mavx2 -mfma -mbmi -mbmi2 -mpopcnt
+ISA_avx512 := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mbmi -mbmi2 -mpopcnt
 ISA_avx512bf16 := $(ISA_avx512) -mavx512bf16
 ISA_amx    := $(ISA_avx512bf16) -mamx-tile -mamx-bf16
 

@@ -232,7 +232,7 @@ static size_t next_unsafe(const char *s, size_t n, size_t i)
 			if (tokchar(utf8_next(s + i, &len)) & TOKCHAR_UNSAFE)
 				return i;
 			i += (size_t)len;
-		} while (i < n && scan_is_unsafe((unsigned char)s[i]));
+		} while (i < n && scan_is_unsafe((const unsigned char *)s + i));
 	}
 	return n;
 }

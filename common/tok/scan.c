@@ -43,10 +43,12 @@ static void masks(
     const char *p, size_t n, const uint8_t (*pair)[2], int n_pair, struct scan_mask *m)
 {
 	const unsigned char *u = (const unsigned char *)p;
+	uint64_t two, three;
 	unsigned i;
 
 	for (; n; n--, m++, u += 64) {
 		*m = (struct scan_mask){0};
+		two = three = 0;
 		for (i = 0; i < 64; i++) {
 			uint64_t k = kind_of(u[i]);
 
@@ -59,18 +61,28 @@ static void masks(
 			m->line |= (k >> 6 & 1) << i;
 			if (is_first(pair, n_pair, u[i], i < 63 ? u[i + 1] : 0, i == 63))
 				m->cand |= (uint64_t)1 << i;
+			two |= (uint64_t)(i < 63 && scan_two(u[i], u[i + 1])) << i;
+			three |= (uint64_t)(i < 62 && scan_three(u[i], u[i + 1], u[i + 2])) << i;
 		}
+		scan_letters(m, two, three);
 	}
 }
 
 static const char *unsafe(const char *p, const char *end)
 {
-	while (p < end && !scan_is_unsafe((unsigned char)*p))
+	while (p < end && !scan_is_unsafe((const unsigned char *)p))
 		p++;
 	return p;
 }
 
-const struct scan_isa scan_plain = {"plain", masks, unsafe};
+static uint32_t *places(uint64_t starts, uint32_t base, uint32_t *p)
+{
+	for (; starts; starts &= starts - 1)
+		*p++ = base + (uint32_t)__builtin_ctzll(starts);
+	return p;
+}
+
+const struct scan_isa scan_plain = {"plain", masks, unsafe, places};
 
 const struct scan_isa *scan_isa_force;
 
@@ -255,7 +267,8 @@ static void prepare(struct scan *c, struct scan_plane *p)
 	p->l = m->letter;
 	p->n = m->digit;
 	p->s = p->s1 = m->white;
-	p->s2 = p->s3 = p->rest = p->x = 0;
+	p->rest = m->rest;
+	p->s2 = p->s3 = p->x = 0;
 	p->space = m->space;
 	p->line = m->line;
 	p->quote = m->quote;
@@ -479,15 +492,6 @@ static void place_added(struct scan *c, size_t base, uint64_t starts)
 	}
 }
 
-static void put_starts(struct scan *c, size_t base, uint64_t starts)
-{
-	uint32_t *p = c->pos + c->n_pos, *end = p + __builtin_popcountll(starts);
-
-	for (; p < end; starts &= starts - 1)
-		*p++ = (uint32_t)(base + (size_t)__builtin_ctzll(starts));
-	c->n_pos = (size_t)(end - c->pos);
-}
-
 /* Forget the items that were handed out; the positions behind them begin the next ones. */
 static void drop_items(struct scan *c)
 {
@@ -541,7 +545,8 @@ size_t scan_next(struct scan *c)
 						: cl100k_starts(c, &next, base);
 		starts &= low(c->len - base);
 		place_added(c, base, starts);
-		put_starts(c, base, starts);
+		c->n_pos =
+		    (size_t)(c->isa->places(starts, (uint32_t)base, c->pos + c->n_pos) - c->pos);
 		c->last = c->cur;
 		c->cur = next;
 	}

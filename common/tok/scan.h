@@ -32,9 +32,11 @@
 #include "tok/added.h"
 #include "tok/pretok.h"
 
-/* Of 64 bytes, the first in bit 0; of ASCII characters but for high. */
+/* Of 64 bytes, the first in bit 0; of ASCII characters, but that letter has the bytes of others, too,
+ * that need no look at a table and end in the block (scan_two(), scan_three()), rest these but for
+ * their first ones, and high the bytes from 0x80 up but for all of these. */
 struct scan_mask {
-	uint64_t letter, digit, white, space, line, quote, high; /* line: \n and \r */
+	uint64_t letter, digit, white, space, line, quote, rest, high; /* line: \n and \r */
 	uint64_t cand; /* an added token may begin; bit 63 without regard to the byte behind it */
 };
 
@@ -43,16 +45,50 @@ struct scan_isa {
 	/* Masks of n blocks at p.  Candidates are bytes pair[k][0] before pair[k][1], k < n_pair. */
 	void (*masks)(
 	    const char *p, size_t n, const uint8_t (*pair)[2], int n_pair, struct scan_mask *m);
-	/* First byte in [p, end) that is an unsafe lead, or end. */
+	/* First byte in [p, end) that leads a character that may be unsafe, or end. */
 	const char *(*unsafe)(const char *p, const char *end);
+	/* base + i for each bit i of starts, at p, ascending; the end of them.  All 64 places at p may
+	 * be written. */
+	uint32_t *(*places)(uint64_t starts, uint32_t base, uint32_t *p);
 };
 
 /* Bit i: among the characters with lead byte 0xc0 + i are some with TOKCHAR_UNSAFE
  * (tok/tokchar.h). */
 #define SCAN_UNSAFE UINT64_C(0x0001840fbbc47000)
-static inline int scan_is_unsafe(unsigned char c)
+/* Of those that 0xe3 leads only eight are, and kana are many. */
+static inline int scan_is_unsafe(const unsigned char *u)
 {
-	return c >= 0xc0 && SCAN_UNSAFE >> (c - 0xc0) & 1;
+	if (u[0] == 0xe3)
+		return (u[1] == 0x80 && u[2] >= 0xaa && u[2] <= 0xaf) ||
+		       (u[1] == 0x82 && u[2] >= 0x99 && u[2] <= 0x9a);
+	return u[0] >= 0xc0 && SCAN_UNSAFE >> (u[0] - 0xc0) & 1;
+}
+
+/* Letters of two bytes and of three that need no look at a table: U+00C0..017F but for two signs,
+ * U+0400..047F, kana, and U+5000..8FFF. */
+static inline int scan_two(unsigned char lead, unsigned char second)
+{
+	return lead == 0xc4 || lead == 0xc5 || lead == 0xd0 || lead == 0xd1 ||
+	       (lead == 0xc3 && second != 0x97 && second != 0xb7);
+}
+
+static inline int scan_three(unsigned char lead, unsigned char second, unsigned char third)
+{
+	if (lead != 0xe3)
+		return lead >= 0xe5 && lead <= 0xe8;
+	return (second == 0x81 && third != 0x80) ||
+	       (second == 0x82 && !(third >= 0x97 && third <= 0x9c) && third != 0xa0) ||
+	       (second == 0x83 && third != 0xbb);
+}
+
+/* Masks of leads; two and three are of those that scan_two() and scan_three() are true of. */
+static inline void scan_letters(struct scan_mask *m, uint64_t two, uint64_t three)
+{
+	two &= UINT64_MAX >> 1;
+	three &= UINT64_MAX >> 2;
+	m->rest = (two | three) << 1 | three << 2;
+	m->letter |= two | three | m->rest;
+	m->high &= ~(two | three | m->rest);
 }
 
 extern const struct scan_isa scan_plain, scan_avx2, scan_avx512;
@@ -82,7 +118,7 @@ struct scan_added {
 
 struct scan {
 	/* the last call's */
-	uint32_t pos[SCAN_ITEMS + 64 + 2];
+	uint32_t pos[SCAN_ITEMS + 128 + 2];
 	struct scan_added *added;
 	size_t n_added, cap_added;
 	/* private */

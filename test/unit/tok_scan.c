@@ -16,6 +16,7 @@
 #include "tok/encoder.h"
 #include "tok/scan.h"
 #include "tok/team.h"
+#include "tok/tokchar.h"
 
 /* What the rules are about, ASCII and not; white space of one, two and three bytes. */
 static const char *const parts[] = {" ", " ", "  ", "   ", "\n", "\r\n", "\t", "\xc2\xa0",
@@ -23,7 +24,9 @@ static const char *const parts[] = {" ", " ", "  ", "   ", "\n", "\r\n", "\t", "
     "t", "re", "ve", "word", "1", "23", "\xc2\xbd", "\xd9\xa3", "!", "=", "||", "|||", "|||X|||",
     "||X|||", "<|", "<|end|>", "\xc3\xa9", "\xe6\xbc\xa2", "\xe6\xbc\xa2\xe5\xad\x97",
     "\xf0\x9d\x90\x80", "\xf0\x9f\x98\x80", "\xcc\x81", "e\xcc\x81", "\xe2\x80\x8b", "\x7f",
-    "\x1c", "\xf0\x91\xbc\x84"};
+    "\x1c", "\xf0\x91\xbc\x84", "\xc3\x97", "\xc3\xb7\xc3\xb7", "\xc5\x82", "\xd0\x96\xd1\x83",
+    "\xe3\x81\x82", "\xe3\x82\xa2\xe3\x83\xbc", "\xe3\x82\x9b", "\xe3\x83\xbb", "\xe4\xb8\x80",
+    "\xe9\xbe\xa0"};
 enum { N_PARTS = sizeof(parts) / sizeof(parts[0]) };
 
 static void make_text(struct pcg64 *r, struct buf *b, size_t len)
@@ -126,6 +129,64 @@ static void masks_cut_elsewhere_than_the_rules(void **state)
 	added_release(&sets[0]);
 	added_release(&sets[1]);
 	buf_release(&text);
+}
+
+/* Letters that the masks know by themselves, at every place of a block. */
+static void a_mask_has_a_letter_that_is_none(void **state)
+{
+	const struct scan_isa *const *isa;
+	struct scan_mask plain, m;
+	char text[66];
+	uint64_t bytes;
+	uint32_t cp;
+	size_t at;
+	int n;
+
+	(void)state;
+	memset(text, '-', sizeof(text));
+	for (cp = 0x80; cp < 0x110000; cp++) {
+		if (cp >= 0xd800 && cp <= 0xdfff)
+			continue;
+		at = cp % 63;
+		n = utf8_put(text + at, cp);
+		bytes = (((uint64_t)1 << n) - 1) << at;
+		scan_plain.masks(text, 1, NULL, 0, &plain);
+		assert_true((plain.letter | plain.high) == bytes);
+		if (plain.letter) {
+			assert_true(plain.letter == bytes);
+			assert_true(plain.rest == (bytes & (bytes - 1)));
+			assert_int_equal(tokchar(cp) & (TOKCHAR_CLASS | TOKCHAR_NEW), TOKCHAR_L);
+		}
+		for (isa = scan_isa_all(); *isa; isa++) {
+			(*isa)->masks(text, 1, NULL, 0, &m);
+			assert_memory_equal(&m, &plain, sizeof(m));
+		}
+		memset(text + at, '-', (size_t)n);
+	}
+}
+
+/* Random starts. */
+static void a_place_is_lost(void **state)
+{
+	const struct scan_isa *const *isa;
+	uint32_t want[64], got[128], *end;
+	struct pcg64 r;
+	int i;
+
+	(void)state;
+	pcg64_seed(&r, 21);
+	for (i = 0; i < 10000; i++) {
+		uint64_t starts = pcg64_next64(&r) & (i % 3 ? pcg64_next64(&r) : UINT64_MAX);
+
+		starts = i == 1 ? 0 : i == 2 ? UINT64_MAX : starts;
+		end = scan_plain.places(starts, (uint32_t)i, want);
+		assert_int_equal(end - want, __builtin_popcountll(starts));
+		for (isa = scan_isa_all(); *isa; isa++) {
+			assert_int_equal(
+			    (*isa)->places(starts, (uint32_t)i, got) - got, end - want);
+			assert_memory_equal(got, want, (size_t)(end - want) * sizeof(*got));
+		}
+	}
 }
 
 /* White space behind a line end, over blocks, of which the next line end decides; at every place of
@@ -328,6 +389,7 @@ static void repetition_takes_quadratic_time(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(masks_cut_elsewhere_than_the_rules),
+	    cmocka_unit_test(a_mask_has_a_letter_that_is_none), cmocka_unit_test(a_place_is_lost),
 	    cmocka_unit_test(a_line_end_far_ahead_is_missed),
 	    cmocka_unit_test(a_set_that_masks_cannot_find_is_taken),
 	    cmocka_unit_test(caches_and_windows_change_ids),
