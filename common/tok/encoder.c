@@ -8,7 +8,7 @@
 #include "base/os.h"
 #include "base/utf8.h"
 #include "doc/jscan_isa.h"
-#include "tok/le.h"
+#include "tok/longcache.h"
 #include "tok/nfc.h"
 #include "tok/parts.h"
 #include "tok/scan.h"
@@ -39,30 +39,14 @@ void ids_release(struct ids *v)
 /* Log2 of the sets, at first and at most. */
 #define SHORT_MIN 16
 #define SHORT_MAX 19
-/* As n: there are more ids than fit; the pretoken is among the longer ones, id[0] its hash. */
-#define ELSEWHERE (WORDCACHE_IDS + 1)
 
-/* --- and of longer ones ------------------------------------------------------------------------ */
-
-#define LONG_KEY       1024
-#define WINDOW         96 /* bytes: what bpe_encode() does without a heap */
-#define LONG_SLOTS_MIN 8192
-#define LONG_SLOTS_MAX (1u << 19)
-#define LONG_ARENA     (16u << 20) /* bytes; all is forgotten when it is full */
-
-struct large {
-	uint32_t hash, at;       /* offset in the arena: ids, then the key */
-	uint16_t len, n, pad[2]; /* bytes; ids.  len 0: empty */
-};
+#define WINDOW 96 /* bytes: what bpe_encode() does without a heap */
 
 struct encoder {
 	const struct tokenizer *t;
 	struct wordcache words;
-	size_t n_missed;     /* since the last growth */
-	struct large *large; /* open addressing, at most half full */
-	size_t n_large, large_mask;
-	char *arena; /* (LONG_ARENA), touched as it fills */
-	size_t arena_len;
+	size_t n_missed; /* since the last growth */
+	struct longcache longs;
 	struct bpe_work work;
 	struct scan scan;
 	struct buf norm, tmp;
@@ -74,31 +58,13 @@ struct encoder {
 	void *arg;
 };
 
-static char *arena_new(void)
-{
-	char *p = aligned_alloc(2 << 20, LONG_ARENA);
-
-	if (!p)
-		die(EXIT_IO, "out of memory: %u bytes", LONG_ARENA);
-	os_huge_pages(p, LONG_ARENA);
-	return p;
-}
-
-static void large_clear(struct encoder *e, size_t slots)
-{
-	free(e->large);
-	e->large = xtable(slots * sizeof(*e->large));
-	e->large_mask = slots - 1;
-	e->n_large = 0;
-}
-
 struct encoder *encoder_new(const struct tokenizer *t)
 {
 	struct encoder *e = xcalloc(1, sizeof(*e));
 
 	e->t = t;
 	wordcache_init(&e->words, SHORT_MIN);
-	large_clear(e, LONG_SLOTS_MIN);
+	longcache_init(&e->longs);
 	return e;
 }
 
@@ -112,8 +78,7 @@ void encoder_free(struct encoder *e)
 	if (!e)
 		return;
 	wordcache_release(&e->words);
-	free(e->large);
-	free(e->arena);
+	longcache_release(&e->longs);
 	bpe_work_release(&e->work);
 	scan_release(&e->scan);
 	buf_release(&e->norm);
@@ -145,87 +110,37 @@ static void push_all(struct ids *out, const uint32_t *p, size_t n)
 	out->n += n;
 }
 
-/* The slot of a pretoken, or the free one where it belongs. */
-static struct large *large_find(const struct encoder *e, uint32_t hash, const char *s, size_t len)
-{
-	size_t i = hash & e->large_mask;
-
-	for (; e->large[i].len; i = (i + 1) & e->large_mask) {
-		const struct large *l = &e->large[i];
-
-		if (l->hash == hash && l->len == len &&
-		    !memcmp(e->arena + l->at + 4 * (size_t)l->n, s, len))
-			break;
-	}
-	return &e->large[i];
-}
-
-static void large_grow(struct encoder *e)
-{
-	struct large *old = e->large;
-	size_t n = e->large_mask + 1, used = e->n_large, i, k;
-
-	e->large = NULL;
-	large_clear(e, 2 * n);
-	e->n_large = used;
-	for (i = 0; i < n; i++) {
-		if (!old[i].len)
-			continue;
-		for (k = old[i].hash & e->large_mask; e->large[k].len;)
-			k = (k + 1) & e->large_mask;
-		e->large[k] = old[i];
-	}
-	free(old);
-}
-
-/* Remember the ids of a pretoken that large_find() does not find. */
-static void large_put(
-    struct encoder *e, uint32_t hash, const char *s, size_t len, const uint32_t *ids, size_t n)
-{
-	size_t bytes = 4 * n + ((len + 3) & ~(size_t)3);
-
-	if (2 * e->n_large > e->large_mask && e->large_mask + 1 < LONG_SLOTS_MAX)
-		large_grow(e);
-	if (2 * e->n_large > e->large_mask || e->arena_len + bytes > LONG_ARENA) {
-		large_clear(e, e->large_mask + 1);
-		e->arena_len = 0;
-	}
-	*large_find(e, hash, s, len) =
-	    (struct large){hash, (uint32_t)e->arena_len, (uint16_t)len, (uint16_t)n, {0}};
-	e->n_large++;
-	if (!e->arena)
-		e->arena = arena_new();
-	memcpy(e->arena + e->arena_len, ids, 4 * n);
-	memcpy(e->arena + e->arena_len + 4 * n, s, len);
-	e->arena_len += bytes;
-}
-
 static void add_very_long(struct encoder *e, const char *s, size_t len, struct ids *out);
 
 /* A pretoken that is looked for among the longer ones, or merged.  The ids
  * are appended. */
-static void add_large(struct encoder *e, const char *s, size_t len, uint32_t hash, struct ids *out)
+static void add_large(struct encoder *e, const char *s, size_t len, struct ids *out)
 {
-	const struct large *l;
+	const struct wordcache_word *w;
+	const uint32_t *ids;
+	uint64_t hash;
+	size_t n;
 
-	if (len > LONG_KEY && !e->plain) {
-		add_very_long(e, s, len, out);
-		return;
-	}
 	if (e->plain) {
 		merge(e, s, len);
 		push_all(out, e->merged.p, e->merged.n);
 		return;
 	}
-	l = large_find(e, hash, s, len);
-	if (l->len) {
-		push_all(out, (const uint32_t *)(const void *)(e->arena + l->at), l->n);
+	if (len > LONGCACHE_KEY) {
+		add_very_long(e, s, len, out);
 		return;
 	}
-	merge(e, s, len);
-	push_all(out, e->merged.p, e->merged.n);
-	if (len > WORDCACHE_KEY || e->merged.n > WORDCACHE_IDS)
-		large_put(e, hash, s, len, e->merged.p, e->merged.n);
+	hash = hash64(s, len);
+	w = longcache_find(&e->longs, hash, s, len);
+	if (w) {
+		ids = longcache_ids(&e->longs, w, &n);
+	} else {
+		merge(e, s, len);
+		ids = e->merged.p;
+		n = e->merged.n;
+		longcache_put(&e->longs, hash, s, len, ids, n);
+	}
+	push_all(out, ids, n);
 }
 
 /* --- very long pretokens ----------------------------------------------------------------------- */
@@ -245,7 +160,7 @@ static void window_ids(struct encoder *e, const char *s, size_t len)
 		ids_grow(&e->window, len);
 		e->window.n = bpe_encode(&e->t->bpe, &e->work, s, len, e->window.p);
 	} else {
-		add_large(e, s, len, (uint32_t)hash64(s, len), &e->window);
+		add_large(e, s, len, &e->window);
 	}
 }
 
@@ -256,7 +171,7 @@ static int seam_holds(struct encoder *e, uint32_t a, uint32_t b)
 	e->tmp.len = 0;
 	buf_add(&e->tmp, e->t->bytes.p + x->off, x->len);
 	buf_add(&e->tmp, e->t->bytes.p + y->off, y->len);
-	if (e->tmp.len > LONG_KEY)
+	if (e->tmp.len > LONGCACHE_KEY)
 		return 0;
 	window_ids(e, e->tmp.p, e->tmp.len);
 	return e->window.n == 2 && e->window.p[0] == a && e->window.p[1] == b;
@@ -305,29 +220,39 @@ static int add_windows(struct encoder *e, const char *s, size_t len, size_t widt
 	return 0;
 }
 
+/* Two in a row may be the same new one.  NULL when there is no room. */
+static const struct wordcache_word *remember(
+    struct encoder *e, uint64_t hash, const char *s, size_t len, const uint32_t *ids, size_t n)
+{
+	const struct wordcache_word *w = longcache_find(&e->longs, hash, s, len);
+
+	return w ? w : longcache_put(&e->longs, hash, s, len, ids, n);
+}
+
 /* The ids of the parts from k on: those of an equal one before, or remembered, or merged side by
  * side. */
 static void encode_parts(struct encoder *e, struct parts *p, size_t k)
 {
 	int cached = !e->t->ignore_merges; /* see window_ids() */
 	struct bpe_job job[PARTS];
-	uint32_t hash[PARTS];
+	uint64_t hash[PARTS];
 	struct part *of[PARTS], *x, *end = p->part + p->n;
 	size_t n = 0, i;
 
 	for (x = p->part + k; x < end; x++) {
-		const struct large *l;
+		const struct wordcache_word *w = NULL;
+		const uint32_t *ids;
 
 		if (x > p->part && part_is(x, x - 1))
 			continue;
 		if (cached) {
-			hash[n] = (uint32_t)hash64(x->s, x->len);
-			l = large_find(e, hash[n], x->s, x->len);
-			x->n = l->n;
-			if (l->len) {
-				memcpy(x->ids, e->arena + l->at, x->n * sizeof(*x->ids));
-				continue;
-			}
+			hash[n] = hash64(x->s, x->len);
+			w = longcache_find(&e->longs, hash[n], x->s, x->len);
+		}
+		if (w) {
+			ids = longcache_ids(&e->longs, w, &x->n);
+			memcpy(x->ids, ids, x->n * sizeof(*x->ids));
+			continue;
 		}
 		of[n] = x;
 		job[n++] = (struct bpe_job){.s = x->s, .len = x->len, .ids = x->ids};
@@ -336,8 +261,8 @@ static void encode_parts(struct encoder *e, struct parts *p, size_t k)
 	for (i = 0; i < n; i++) {
 		x = of[i];
 		x->n = job[i].n;
-		if (cached && !large_find(e, hash[i], x->s, x->len)->len)
-			large_put(e, hash[i], x->s, x->len, x->ids, x->n);
+		if (cached)
+			remember(e, hash[i], x->s, x->len, x->ids, x->n);
 	}
 	for (x = p->part + k; x < end; x++)
 		if (x > p->part && part_is(x, x - 1)) {
@@ -374,7 +299,7 @@ static void go_back(struct encoder *e, size_t bytes, size_t was, size_t *pos, st
 
 static void add_very_long(struct encoder *e, const char *s, size_t len, struct ids *out)
 {
-	size_t was = out->n, pos = 0, far = LONG_KEY, before;
+	size_t was = out->n, pos = 0, far = LONGCACHE_KEY, before;
 	uint32_t id;
 
 	if (e->t->ignore_merges && !tokenizer_whole(e->t, s, len, &e->tmp, &id)) {
@@ -385,11 +310,11 @@ static void add_very_long(struct encoder *e, const char *s, size_t len, struct i
 		before = pos;
 		add_parts(e, s, len, &pos, out);
 		/* Where parts are of no use they are tried more and more rarely. */
-		far = pos - before < far ? 2 * far : LONG_KEY;
+		far = pos - before < far ? 2 * far : LONGCACHE_KEY;
 		if (!add_windows(e, s, len, WINDOW, far, &pos, out))
 			continue;
-		go_back(e, LONG_KEY / 2, was, &pos, out);
-		if (add_windows(e, s, len, LONG_KEY, far, &pos, out)) {
+		go_back(e, LONGCACHE_KEY / 2, was, &pos, out);
+		if (add_windows(e, s, len, LONGCACHE_KEY, far, &pos, out)) {
 			out->n = was;
 			merge(e, s, len);
 			push_all(out, e->merged.p, e->merged.n);
@@ -404,25 +329,24 @@ struct key {
 	struct wordcache_word *set;
 };
 
-/* What a pretoken too long for it is looked up in: no key is all ones.  Its key has the hash. */
+/* Where longer pretokens and added tokens are looked up, with its key: found, and no ids. */
 static struct {
 	_Alignas(2 * WORDCACHE_SET) struct wordcache_word set[4];
 } none = {{{.lo = UINT64_MAX}, {.lo = UINT64_MAX}, {.lo = UINT64_MAX}, {.lo = UINT64_MAX}}};
 static struct wordcache_word *const never = none.set;
+#define NONE ((struct wordcache_key){UINT64_MAX, 0})
 
-static inline uint32_t long_hash(const struct key *key)
-{
-	return (uint32_t)key->k.lo;
-}
+/* Nothing is known of it. */
+static const struct wordcache_word unknown = {.n = LONGCACHE_FAR};
 
-/* Remember up to 3 ids of a short pretoken, or that there are more. */
-static void put_short(struct encoder *e, const struct key *key, const uint32_t *ids, size_t n)
+/* Remember the ids of a short pretoken, or where they are. */
+static void put_short(struct encoder *e, const struct key *key, const struct wordcache_word *f)
 {
 	if (wordcache_find(key->set, &key->k))
 		return;
 	e->n_missed++;
-	wordcache_put(key->set, &key->k, ids, n < ELSEWHERE ? n : 1);
-	key->set->n = (uint32_t)n;
+	wordcache_put(key->set, &key->k, f->id, WORDCACHE_IDS);
+	key->set->n = f->n;
 }
 
 /* Pretokens that are looked up together: pretoken i is s[pos[i], pos[i + 1]). */
@@ -431,12 +355,14 @@ struct block {
 	const char *s;
 	size_t len;
 	const uint32_t *pos;
-	size_t n, n_rest, n_fresh;
+	size_t n, n_longer, n_rest, n_fresh;
 	struct key key[BLOCK];
-	/* What is known of each.  ELSEWHERE: among the longer ones, or not at all yet. */
-	const struct wordcache_word *word[BLOCK];
+	const struct wordcache_word *word[BLOCK]; /* what is known of each */
+	uint16_t longer[BLOCK]; /* those that the cache of short ones has no room for; their keys
+				   are hashes, once they are found */
+	uint64_t hash[BLOCK];
 	uint16_t rest[BLOCK]; /* those that are not in front, in the cache of short ones */
-	/* Those that are not there at all; they are put there at last. */
+	/* Those that are in no cache; they are put there at last. */
 	struct wordcache_word fresh[BLOCK];
 	uint16_t item[BLOCK];
 };
@@ -452,50 +378,46 @@ static unsigned larger(unsigned log2)
 	return log2 + 2 < SHORT_MAX ? log2 + 2 : SHORT_MAX;
 }
 
+/* The caches move and forget only between blocks. */
+static void make_room(struct encoder *e)
+{
+	if (4 * e->n_missed > 3 * wordcache_sets(&e->words) && e->words.log2 < SHORT_MAX) {
+		wordcache_grow(&e->words, larger(e->words.log2));
+		e->n_missed = 0;
+	}
+	if (longcache_ready(&e->longs, BLOCK))
+		wordcache_clear(&e->words); /* its words may have their ids there */
+}
+
 /* Keys first, so that the sets are on their way from memory when they are read. */
 static void make_keys(struct encoder *e, struct block *b)
 {
 	const char *s = b->s;
 	const uint32_t *pos = b->pos;
 	struct key *key = b->key;
-	size_t len = b->len, n = b->n, n_long = 0, i;
-	struct wordcache words; /* here, so that stores to keys leave it alone */
+	size_t len = b->len, n = b->n, n_longer = 0, i, k;
+	struct wordcache words = e->words; /* here, so that stores to keys leave it alone */
 
-	if (4 * e->n_missed > 3 * wordcache_sets(&e->words) && e->words.log2 < SHORT_MAX) {
-		wordcache_grow(&e->words, larger(e->words.log2));
-		e->n_missed = 0;
-	}
-	words = e->words;
 	for (i = 0; i < n; i++) {
-		size_t k = pos[i + 1] - pos[i];
-
+		k = pos[i + 1] - pos[i];
 		if (k > WORDCACHE_KEY) {
-			key[i] = (struct key){.k.hi = 1, .set = never}; /* like no short one's */
-			if (k <= LONG_KEY) {
-				key[i].k.lo = (uint32_t)hash64(s + pos[i], k);
-				__builtin_prefetch(&e->large[long_hash(&key[i]) & e->large_mask]);
-				n_long++;
-			}
+			key[i] = (struct key){NONE, never};
+			b->longer[n_longer] = (uint16_t)i;
+			b->hash[n_longer++] = hash64(s + pos[i], k <= LONGCACHE_KEY ? k : 0);
 			continue;
 		}
 		key[i].k = wordcache_key(s + pos[i], k, len - pos[i]);
 		key[i].set = wordcache_set(&words, &key[i].k);
 		__builtin_prefetch(key[i].set);
 	}
-	/* What the larger ones say is further away still. */
-	for (i = 0; n_long && i < n; i++)
-		if (key[i].set == never) {
-			const struct large *l = &e->large[long_hash(&key[i]) & e->large_mask];
-
-			if (l->hash == long_hash(&key[i]))
-				__builtin_prefetch(e->arena + l->at);
-			n_long--;
-		}
+	for (k = 0; k < n_longer; k++)
+		__builtin_prefetch(longcache_slot(&e->longs, b->hash[k]));
+	b->n_longer = n_longer;
 }
 
 /* What the cache of short ones has in front, without branches: which of them it has is anybody's
  * guess the first time through a text. */
-static void look_up(struct block *b)
+static void look_up(const struct encoder *e, struct block *b)
 {
 	size_t i, n = 0;
 
@@ -510,27 +432,49 @@ static void look_up(struct block *b)
 		n += !(first | second);
 	}
 	b->n_rest = n;
+	for (i = 0; i < b->n_longer; i++)
+		__builtin_prefetch(
+		    longcache_key(&e->longs, longcache_slot(&e->longs, b->hash[i])));
+}
+
+/* A pretoken that is in no cache, as far as w says. */
+static void look_up_fresh(struct block *b, size_t i, const struct wordcache_word *w)
+{
+	size_t n = b->n_fresh;
+
+	b->word[i] = w ? w : &b->fresh[n];
+	b->fresh[n] = unknown;
+	b->item[n] = (uint16_t)i;
+	b->n_fresh += !w;
 }
 
 static void look_up_rest(const struct encoder *e, struct block *b)
 {
-	size_t k, n = 0;
+	size_t k;
 
 	for (k = 0; k < b->n_rest; k++) {
-		size_t i = b->rest[k];
-		const struct key *key = &b->key[i];
-		const struct wordcache_word *w = wordcache_find(key->set, &key->k), *set;
+		const struct key *key = &b->key[b->rest[k]];
+		const struct wordcache_word *set = wordcache_set(&e->t->words, &key->k);
 
-		b->word[i] = w ? w : &b->fresh[n];
-		b->fresh[n].n = ELSEWHERE;
-		b->fresh[n].id[0] = long_hash(key);
-		b->item[n] = (uint16_t)i;
-		n += !w;
-		set = wordcache_set(&e->t->words, &key->k);
+		look_up_fresh(b, b->rest[k], wordcache_find(key->set, &key->k));
 		__builtin_prefetch(set);
 		__builtin_prefetch(wordcache_beside(set));
 	}
-	b->n_fresh = n;
+}
+
+static void look_up_longer(const struct encoder *e, struct block *b)
+{
+	size_t k;
+
+	for (k = 0; k < b->n_longer; k++) {
+		size_t i = b->longer[k], len = item_len(b, i);
+
+		b->key[i].k = (struct wordcache_key){b->hash[k], 1}; /* like no short one's */
+		look_up_fresh(b, i,
+		    len > LONGCACHE_KEY
+			? &unknown
+			: longcache_find(&e->longs, b->hash[k], b->s + b->pos[i], len));
+	}
 }
 
 /* Whether a short pretoken is a token that needs no merging; then it is in f.  Without branches, for
@@ -546,15 +490,9 @@ static int is_token(const struct encoder *e, const struct key *key, struct wordc
 	w = first | second ? w : v;
 	w += !(first | third);
 	f->id[0] = w->id[0];
-	f->n = is ? 1 : ELSEWHERE;
+	f->id[1] = 0;
+	f->n = is ? 1 : LONGCACHE_FAR;
 	return is;
-}
-
-static void remember_long(
-    struct encoder *e, uint32_t hash, const char *s, size_t len, const uint32_t *ids, size_t n)
-{
-	if (!large_find(e, hash, s, len)->len)
-		large_put(e, hash, s, len, ids, n);
 }
 
 /* Whether the vocabulary has the pretoken whole, and takes that before any merge. */
@@ -566,7 +504,7 @@ static int is_whole(
 	if (tokenizer_whole(e->t, s, len, &e->tmp, &id))
 		return 0;
 	if (key->set == never)
-		remember_long(e, long_hash(key), s, len, &id, 1);
+		remember(e, key->k.lo, s, len, &id, 1);
 	f->id[0] = id;
 	f->n = 1;
 	return 1;
@@ -583,8 +521,7 @@ static size_t make_jobs(struct encoder *e, struct block *b, struct bpe_job *job,
 		const char *p = b->s + b->pos[i];
 		int known;
 
-		if (key->set == never &&
-		    (len > BPE_SHORT || large_find(e, long_hash(key), p, len)->len))
+		if (len > BPE_SHORT)
 			continue;
 		known = is_token(e, key, &b->fresh[k]);
 		if (e->t->ignore_merges && !known)
@@ -615,24 +552,29 @@ static void learn(struct encoder *e, struct block *b)
 		const struct key *key = &b->key[b->item[of[i]]];
 		struct wordcache_word *f = &b->fresh[of[i]];
 		const struct bpe_job *j = &job[i];
+		const struct wordcache_word *w;
 
-		f->n = j->n < ELSEWHERE ? (uint32_t)j->n : ELSEWHERE;
-		memcpy(f->id, j->ids, sizeof(f->id));
-		if (key->set != never && f->n != ELSEWHERE)
+		if (key->set == never) {
+			w = remember(e, key->k.lo, j->s, j->len, j->ids, j->n);
+			*f = w ? *w : unknown;
 			continue;
-		f->n = ELSEWHERE;
-		f->id[0] = key->set == never ? long_hash(key) : (uint32_t)hash64(j->s, j->len);
-		remember_long(e, f->id[0], j->s, j->len, j->ids, j->n);
+		}
+		f->n = (uint32_t)j->n;
+		memcpy(f->id, j->ids, sizeof(f->id));
+		if (j->n > WORDCACHE_IDS)
+			longcache_word(&e->longs, f, j->ids, j->n);
 	}
 }
 
 /* Everything about the block that can be known before. */
 static void look_up_all(struct encoder *e, struct block *b)
 {
-	look_up(b);
+	look_up(e, b);
 	b->n_fresh = 0;
 	if (b->n_rest)
 		look_up_rest(e, b);
+	if (b->n_longer)
+		look_up_longer(e, b);
 	if (b->n_fresh)
 		learn(e, b);
 }
@@ -646,9 +588,23 @@ static void put_fresh(struct encoder *e, const struct block *b)
 		const struct key *key = &b->key[b->item[k]];
 
 		if (key->set != never)
-			put_short(e, key, b->fresh[k].id, b->fresh[k].n);
+			put_short(e, key, &b->fresh[k]);
 	}
 }
+
+/* The many ids of one word, at p; 4 more may be written. */
+static inline void copy_far(uint32_t *p, const uint32_t *ids, size_t n)
+{
+	size_t i;
+
+	memcpy(p, ids, 16);
+	memcpy(p + 4, ids + 4, 16);
+	for (i = 8; i < n; i += 4)
+		memcpy(p + i, ids + i, 16);
+}
+
+/* Ids that one word may write, and more behind it. */
+#define ROOM 8
 
 /* Ids of items from .. to. */
 static void add_items(struct encoder *e, struct block *b, size_t from, size_t to, struct ids *out)
@@ -656,15 +612,22 @@ static void add_items(struct encoder *e, struct block *b, size_t from, size_t to
 	uint32_t *p;
 	size_t i;
 
-	ids_grow(out, (WORDCACHE_IDS + 1) * (to - from));
+	ids_grow(out, ROOM * (to - from));
 	p = out->p + out->n;
 	for (i = from; i < to; i++) {
 		const struct wordcache_word *w = b->word[i];
 
-		if (w->n == ELSEWHERE) {
+		if (w->n == LONGCACHE_FAR) {
 			out->n = (size_t)(p - out->p);
-			add_large(e, b->s + b->pos[i], item_len(b, i), w->id[0], out);
-			ids_grow(out, (WORDCACHE_IDS + 1) * (to - i));
+			ids_grow(out, w->id[1] + ROOM * (to - i));
+			p = out->p + out->n;
+			if (w->id[1]) {
+				copy_far(p, longcache_far(&e->longs, w), w->id[1]);
+				p += w->id[1];
+				continue;
+			}
+			add_large(e, b->s + b->pos[i], item_len(b, i), out);
+			ids_grow(out, ROOM * (to - i));
 			p = out->p + out->n;
 			continue;
 		}
@@ -683,7 +646,7 @@ static void add_plain(struct encoder *e, const struct block *b, struct ids *out)
 		if (e->fn)
 			e->fn(e->arg, b->s + b->pos[i], item_len(b, i));
 		else
-			add_large(e, b->s + b->pos[i], item_len(b, i), 0, out);
+			add_large(e, b->s + b->pos[i], item_len(b, i), out);
 }
 
 /* A normalized piece, its added tokens and pretokens in one pass. */
@@ -699,10 +662,10 @@ static void add_scanned(struct encoder *e, const char *s, size_t len, struct ids
 
 	scan_init(c, &e->t->pretok, &e->t->normalized, s, len);
 	while ((b.n = scan_next(c))) {
+		make_room(e);
 		make_keys(e, &b);
 		for (k = 0; k < c->n_added; k++) /* it is found, and has no ids */
-			b.key[c->added[k].item] =
-			    (struct key){{none.set->lo, none.set->hi}, never};
+			b.key[c->added[k].item] = (struct key){NONE, never};
 		look_up_all(e, &b);
 		for (i = k = 0; i < b.n; i++) {
 			size_t to = k < c->n_added ? c->added[k].item : b.n;
@@ -730,6 +693,7 @@ static void add_piece(struct encoder *e, const char *s, size_t len, struct ids *
 		if (e->fn || e->plain) {
 			add_plain(e, &b, out);
 		} else {
+			make_room(e);
 			make_keys(e, &b);
 			look_up_all(e, &b);
 			add_items(e, &b, 0, b.n, out);

@@ -12,9 +12,8 @@
  * is split into pretokens; each pretoken is merged by itself.  A cache from pretoken to ids
  * (bounded, private) makes the last step one look-up for nearly all of them; it never changes ids.
  *
- * Memory: 4 MiB, up to 56 with many different pretokens, and for the longest pretoken 20 bytes
- * a byte.  Time is O(n log n) in the
- * longest pretoken and linear in the rest.
+ * Memory: 6 MiB, up to 64 with many different pretokens, and for the longest pretoken 20 bytes a
+ * byte.  Time is O(n log n) in the longest pretoken and linear in the rest.
  */
 #ifndef OLMO_TOK_ENCODER_H
 #define OLMO_TOK_ENCODER_H

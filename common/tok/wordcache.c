@@ -29,6 +29,11 @@ void wordcache_grow(struct wordcache *c, unsigned log2)
 	free(old);
 }
 
+void wordcache_clear(struct wordcache *c)
+{
+	memset(c->word, 0, (size_t)WORDCACHE_SET << c->log2);
+}
+
 void wordcache_release(struct wordcache *c)
 {
 	free(c->word);

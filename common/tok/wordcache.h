@@ -43,6 +43,7 @@ struct wordcache_key {
 
 void wordcache_init(struct wordcache *c, unsigned log2);
 void wordcache_grow(struct wordcache *c, unsigned log2);
+void wordcache_clear(struct wordcache *c); /* forget all */
 void wordcache_release(struct wordcache *c);
 
 static const uint64_t wordcache_bytes[9] = {0, 0xff, 0xffff, 0xffffff, 0xffffffff, 0xffffffffff,
