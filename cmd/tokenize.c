@@ -10,16 +10,12 @@
 #include "base/opt.h"
 #include "base/stats.h"
 #include "base/utf8.h"
-#include "doc/docrun.h"
 #include "io/manifest.h"
 #include "io/out.h"
 #include "tok/bpetrain.h"
-#include "tok/detok.h"
-#include "tok/encoder.h"
-#include "tok/labels.h"
-#include "tok/team.h"
-#include "tok/textrun.h"
-#include "tok/toksink.h"
+#include "tok/detokrun.h"
+#include "tok/encoderun.h"
+#include "tok/wordrun.h"
 
 enum {
 	INPUT = OPT_LONG,
@@ -78,7 +74,15 @@ static const struct prog prog = {
     own,
 };
 
-enum kind { DOCS, TEXT, LINES, STRINGS, CHAT, TOK, IDS };
+enum kind {
+	DOCS = ENCODERUN_DOCS,
+	TEXT = ENCODERUN_TEXT,
+	LINES = ENCODERUN_LINES,
+	STRINGS = ENCODERUN_STRINGS,
+	CHAT = ENCODERUN_CHAT,
+	TOK,
+	IDS
+};
 static const char *const kind_names[] = {
     "docs", "text", "lines", "strings", "chat", "tok", "ids", NULL};
 
@@ -103,321 +107,10 @@ struct job {
 	int train_options, encode_options; /* any was given */
 
 	struct tokenizer *t;
-	struct team *team;
-	struct toksink *sink;
 	struct manifest *m;
-	struct out *out; /* decoded text */
-	struct wordcount words;
-	uint64_t n_empty, n_replaced, n_decoded, n_label, n_cut, n_unlabelled;
 };
 
-/* One thread's. */
-struct worker {
-	struct job *job;
-	struct encoder *e;
-	struct ids ids;
-	struct buf buf;
-	struct labels labels;
-	struct wordcount words;
-	uint64_t n_replaced;
-};
-
-/* What became of a text, in the memory of its batch; many ids in memory of their own. */
-struct result {
-	uint32_t *ids, *own;
-	size_t n;
-	char *shown;
-	size_t shown_len;
-	const char *mask; /* (n), or NULL */
-	size_t n_label;
-	const char *id; /* its own name, or NULL */
-	size_t id_len;
-	int empty, cut, unlabelled;
-};
-
-/* --- workers ----------------------------------------------------------------------------------- */
-
-static void *worker_new(void *ctx)
-{
-	struct worker *w = xcalloc(1, sizeof(*w));
-
-	w->job = ctx;
-	w->e = encoder_new(w->job->t);
-	w->labels = (struct labels){.e = w->e, .team = w->job->team, .eos = w->job->eos};
-	return w;
-}
-
-/* Called by one thread, when all work is done. */
-static void worker_free(void *ctx, void *thread)
-{
-	struct job *j = ctx;
-	struct worker *w = thread;
-
-	if (j->train)
-		wordcount_merge(&j->words, &w->words);
-	j->n_replaced += w->n_replaced;
-	wordcount_release(&w->words);
-	labels_release(&w->labels);
-	encoder_free(w->e);
-	ids_release(&w->ids);
-	buf_release(&w->buf);
-	free(w);
-}
-
-static void *keep(struct docarena *mem, const void *p, size_t n)
-{
-	void *q = docarena_alloc(mem, n ? n : 1);
-
-	if (n)
-		memcpy(q, p, n);
-	return q;
-}
-
-/* --- encoding ---------------------------------------------------------------------------------- */
-
-enum { MANY = 1 << 18 }; /* ids that are handed on instead of copied */
-
-/* Hands the ids over to the result. */
-static void take_ids(struct worker *w, struct ids *ids, struct docarena *mem, struct result *r)
-{
-	r->n = ids->n;
-	if (r->n > MANY) {
-		r->ids = r->own = ids->p;
-		*ids = (struct ids){0};
-	} else {
-		r->ids = keep(mem, ids->p, r->n * sizeof(*r->ids));
-	}
-	if (w->job->form == TOKSINK_IDS) {
-		w->buf.len = 0;
-		toksink_format(&w->buf, r->ids, r->n);
-		r->shown = keep(mem, w->buf.p, w->buf.len);
-		r->shown_len = w->buf.len;
-	}
-}
-
-static void take_labels(struct worker *w, struct docarena *mem, struct result *r)
-{
-	struct labels *l = &w->labels;
-
-	r->mask = keep(mem, l->mask.p, l->mask.len);
-	r->n_label = labels_count(l);
-	r->cut = l->cut;
-	take_ids(w, &l->ids, mem, r);
-}
-
-/* Ids of a text, with its end mark. */
-static int encode(
-    struct worker *w, const char *s, size_t len, struct docarena *mem, struct result *r)
-{
-	struct job *j = w->job;
-
-	w->ids.n = 0;
-	if (team_add(j->team, w->e, s, len, &w->ids) < 0)
-		return -1;
-	if (!j->no_eos && !(w->ids.n && w->ids.p[w->ids.n - 1] == j->eos))
-		ids_push(&w->ids, (uint32_t)j->eos);
-	take_ids(w, &w->ids, mem, r);
-	return 0;
-}
-
-static struct result *new_result(struct docarena *mem)
-{
-	static const struct result none;
-
-	return keep(mem, &none, sizeof(none));
-}
-
-static int put_result(struct job *j, const struct result *r, const char *id, size_t id_len,
-    const char *source, uint64_t line)
-{
-	struct toksink_text t = {.ids = r->ids,
-	    .n = r->n,
-	    .id = r->id ? r->id : id,
-	    .id_len = r->id ? r->id_len : id_len,
-	    .source = source,
-	    .line = line,
-	    .shown = r->shown,
-	    .shown_len = r->shown_len,
-	    .mask = r->mask};
-	int rc;
-
-	if (r->empty) {
-		j->n_empty++;
-		return 0;
-	}
-	j->n_cut += (uint64_t)r->cut;
-	j->n_unlabelled += (uint64_t)r->unlabelled;
-	rc = r->unlabelled ? 0 : toksink_put(j->sink, &t);
-	if (!r->unlabelled)
-		j->n_label += r->n_label;
-	free(r->own);
-	return rc;
-}
-
-static int encode_spans(struct worker *w, struct doc *d, struct result *r)
-{
-	struct jspan v = {0}, attributes = d->j.f[J_ATTRIBUTES];
-
-	if (attributes.p && jspan_type(attributes) == JT_OBJECT)
-		(void)jspan_member(attributes, w->job->spans, &v);
-	if (labels_spans(&w->labels, d->text, d->text_len, v) < 0) {
-		err_prefix("attribute %s", w->job->spans);
-		return -1;
-	}
-	take_labels(w, d->mem, r);
-	return 0;
-}
-
-/* Documents are stripped as by Python's str.strip(), and empty ones left out: Dolma's rule. */
-static int work_doc(void *ctx, void *thread, struct doc *d)
-{
-	struct result *r = new_result(d->mem);
-	size_t start, len = encoder_strip(d->text, d->text_len, &start);
-
-	(void)ctx;
-	((struct worker *)thread)->n_replaced += (uint64_t)d->repaired;
-	d->user = r;
-	r->empty = !len;
-	if (!len)
-		return 0;
-	if (((struct worker *)thread)->job->spans)
-		return encode_spans(thread, d, r);
-	return encode(thread, d->text + start, len, d->mem, r);
-}
-
-static int order_doc(void *ctx, struct doc *d)
-{
-	size_t len;
-	const char *id = doc_id(d, &len);
-
-	return put_result(ctx, d->user, id, len, d->file, d->lineno);
-}
-
-/* The text with ill-formed parts replaced, when that is wanted; in w->buf if need be. */
-static const char *repair(struct worker *w, const char *s, size_t *len)
-{
-	size_t bad;
-
-	if (!w->job->replace || utf8_valid(s, *len, &bad))
-		return s;
-	w->buf.len = 0;
-	tokenizer_lossy(s, *len, 1, &w->buf);
-	w->n_replaced++;
-	*len = w->buf.len;
-	return w->buf.p;
-}
-
-static int work_string(struct worker *w, struct textrun_text *t, struct result *r)
-{
-	json_error_t e;
-	json_t *v = json_loadb(t->p, t->len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &e);
-	int rc = -1;
-
-	if (!v)
-		err_set("not JSON: %s", e.text);
-	else if (!json_is_string(v))
-		err_set("not a JSON string");
-	else
-		rc = encode(w, json_string_value(v), json_string_length(v), t->mem, r);
-	json_decref(v);
-	return rc;
-}
-
-/* The conversation's own name. */
-static void keep_id(struct worker *w, const struct textrun_text *t, struct result *r)
-{
-	struct jspan v;
-	struct jscan j;
-
-	if (jscan_line(&j, t->p, t->len) < 0)
-		return;
-	v = j.f[J_ID];
-	w->buf.len = 0;
-	if (!v.p || jspan_type(v) != JT_STRING || jscan_str(v, &w->buf) < 0)
-		return;
-	r->id = keep(t->mem, w->buf.p, w->buf.len);
-	r->id_len = w->buf.len;
-}
-
-static int work_chat(struct worker *w, struct textrun_text *t, struct result *r)
-{
-	struct job *j = w->job;
-
-	if (labels_chat(&w->labels, t->p, t->len) < 0)
-		return -1;
-	if (j->seq_len)
-		labels_row(&w->labels, j->seq_len, (uint32_t)j->pad);
-	keep_id(w, t, r);
-	take_labels(w, t->mem, r);
-	r->unlabelled = !r->n_label;
-	return 0;
-}
-
-static int work_text(void *ctx, void *thread, struct textrun_text *t)
-{
-	struct worker *w = thread;
-	struct result *r = new_result(t->mem);
-	const char *s;
-	size_t len = t->len;
-
-	(void)ctx;
-	t->user = r;
-	if (w->job->input == STRINGS)
-		return work_string(w, t, r);
-	if (w->job->input == CHAT)
-		return work_chat(w, t, r);
-	r->empty = !len;
-	s = repair(w, t->p, &len);
-	return r->empty ? 0 : encode(w, s, len, t->mem, r);
-}
-
-static int order_text(void *ctx, struct textrun_text *t)
-{
-	struct buf id = {0};
-	int rc;
-
-	buf_str(&id, t->file);
-	if (((struct job *)ctx)->input != TEXT)
-		buf_printf(&id, ":%llu", (unsigned long long)t->lineno);
-	rc = put_result(ctx, t->user, id.p, id.len, t->file, t->lineno);
-	buf_release(&id);
-	return rc;
-}
-
-/* --- reading ----------------------------------------------------------------------------------- */
-
-/* Run the callbacks over documents or texts. */
-static int run_docs(
-    struct job *j, int (*work)(void *, void *, struct doc *), int (*order)(void *, struct doc *))
-{
-	struct docrun r = {.o = &j->o,
-	    .m = j->m,
-	    .no_output = 1,
-	    .replace = j->replace,
-	    .ctx = j,
-	    .work = work,
-	    .order = order,
-	    .thread_new = worker_new,
-	    .thread_free = worker_free};
-
-	return docrun(&r);
-}
-
-static int run_texts(struct job *j, enum textrun_unit unit,
-    int (*work)(void *, void *, struct textrun_text *),
-    int (*order)(void *, struct textrun_text *))
-{
-	struct textrun r = {.o = &j->o,
-	    .m = j->m,
-	    .unit = unit,
-	    .ctx = j,
-	    .work = work,
-	    .order = order,
-	    .thread_new = worker_new,
-	    .thread_free = worker_free};
-
-	return textrun(&r);
-}
+/* --- files ------------------------------------------------------------------------------------- */
 
 /* Manifests of an output that is there. */
 static void write_manifests(struct job *j)
@@ -537,7 +230,7 @@ static void note_encode_options(struct job *j)
 static void encode_all(struct job *j)
 {
 	struct tokfile_meta meta;
-	int rc;
+	struct encoderun r;
 
 	load(j);
 	find_eos(j);
@@ -548,58 +241,27 @@ static void encode_all(struct job *j)
 	    .vocab_size = j->t->n_id,
 	    .eos_id = j->eos,
 	    .tokenizer = tokenizer_identity(j->t)};
-	j->team = team_new(j->t, j->o.threads);
 	out_signals();
-	j->sink = toksink_open(j->o.out, j->form, &meta, j->spans || j->input == CHAT);
-	if (!j->sink)
+	r = (struct encoderun){.o = &j->o,
+	    .m = j->m,
+	    .t = j->t,
+	    .sink = toksink_open(j->o.out, j->form, &meta, j->spans || j->input == CHAT),
+	    .form = j->form,
+	    .input = (enum encoderun_input)j->input,
+	    .eos = j->no_eos ? TOKFILE_NONE : j->eos,
+	    .spans = j->spans,
+	    .seq_len = j->seq_len,
+	    .pad = (uint32_t)j->pad,
+	    .replace = j->replace};
+	if (!r.sink)
 		die_err();
-	if (j->input == DOCS)
-		rc = run_docs(j, work_doc, order_doc);
-	else
-		rc = run_texts(
-		    j, j->input == TEXT ? TEXTRUN_FILE : TEXTRUN_LINE, work_text, order_text);
-	if (rc < 0) {
-		toksink_abort(j->sink);
+	if (encoderun(&r) < 0) {
+		toksink_abort(r.sink);
 		die_err();
 	}
-	stats_add("docs_empty", j->n_empty);
-	stats_add("docs_out", toksink_docs(j->sink));
-	stats_add("tokens_out", toksink_tokens(j->sink));
-	if (j->replace)
-		stats_add("texts_repaired", j->n_replaced);
-	if (j->spans || j->input == CHAT)
-		stats_add("labels_out", j->n_label);
-	if (j->input == CHAT) {
-		stats_add("docs_unlabelled", j->n_unlabelled);
-		stats_add("docs_cut", j->n_cut);
-	}
-	if (toksink_commit(j->sink, j->m) < 0)
+	if (toksink_commit(r.sink, j->m) < 0)
 		die_err();
 	write_manifests(j);
-}
-
-static void count_word(void *arg, const char *p, size_t n)
-{
-	wordcount_add(arg, p, n, 1);
-}
-
-static int train_doc(void *ctx, void *thread, struct doc *d)
-{
-	struct worker *w = thread;
-
-	(void)ctx;
-	w->n_replaced += (uint64_t)d->repaired;
-	return encoder_split(w->e, d->text, d->text_len, count_word, &w->words);
-}
-
-static int train_text(void *ctx, void *thread, struct textrun_text *t)
-{
-	struct worker *w = thread;
-	size_t len = t->len;
-	const char *s = repair(w, t->p, &len);
-
-	(void)ctx;
-	return encoder_split(w->e, s, len, count_word, &w->words);
 }
 
 static json_t *added_list(const struct bpetrain_spec *spec, int special)
@@ -630,125 +292,75 @@ static void note_train_options(struct job *j)
 
 static void train_all(struct job *j)
 {
+	struct wordcount words = {0};
+	struct wordrun r = {.o = &j->o,
+	    .m = j->m,
+	    .docs = j->input == DOCS,
+	    .replace = j->replace,
+	    .words = &words};
 	struct bpetrain *b;
 	struct buf json = {0};
 	struct filehash h;
-	int rc;
+	struct out *out;
 
 	note_train_options(j);
 	out_signals();
-	j->t = bpetrain_splitter(&j->spec);
-	j->out = out_open(j->o.out, OUT_HASH);
-	if (!j->out)
+	r.t = j->t = bpetrain_splitter(&j->spec);
+	out = out_open(j->o.out, OUT_HASH);
+	if (!out)
 		die_err();
-	if (j->input == DOCS)
-		rc = run_docs(j, train_doc, NULL);
-	else
-		rc = run_texts(j, TEXTRUN_LINE_END, train_text, NULL);
-	b = rc < 0 ? NULL : bpetrain_run(&j->spec, &j->words);
+	b = wordrun(&r) < 0 ? NULL : bpetrain_run(&j->spec, &words);
 	if (!b) {
-		out_abort(j->out);
+		out_abort(out);
 		die_err();
 	}
-	stats_add("words_distinct", j->words.n);
+	stats_add("words_distinct", words.n);
 	stats_add("merges", bpetrain_merges(b));
 	stats_add("vocab_size", bpetrain_vocab(b));
 	if (bpetrain_vocab(b) < j->spec.vocab_size)
 		warn("the text gives a vocabulary of %zu only, not %u", bpetrain_vocab(b),
 		    j->spec.vocab_size);
 	bpetrain_json(b, &j->spec, &json);
-	if (out_write(j->out, json.p, json.len) < 0) {
-		out_abort(j->out);
+	if (out_write(out, json.p, json.len) < 0) {
+		out_abort(out);
 		die_err();
 	}
-	if (out_commit(j->out, &h) < 0)
+	if (out_commit(out, &h) < 0)
 		die_err();
 	manifest_output(j->m, "tokenizer", j->o.out ? j->o.out : "-", &h);
 	write_manifests(j);
 	buf_release(&json);
 	bpetrain_free(b);
-	wordcount_release(&j->words);
-}
-
-static struct detok detok(const struct job *j)
-{
-	return (struct detok){.t = j->t,
-	    .name = j->tokenizer_path,
-	    .skip_special = j->skip_special,
-	    .any = j->o.force};
-}
-
-static int decode_line(void *ctx, void *thread, struct textrun_text *t)
-{
-	struct job *j = ctx;
-	struct worker *w = thread;
-	struct result *r = new_result(t->mem);
-	struct detok d = detok(j);
-
-	t->user = r;
-	w->buf.len = 0;
-	if (detok_list(&d, t->p, t->len, &w->ids, &w->buf) < 0)
-		return -1;
-	r->shown = keep(t->mem, w->buf.p, w->buf.len);
-	r->shown_len = w->buf.len;
-	return 0;
-}
-
-static int put_line(void *ctx, struct textrun_text *t)
-{
-	struct job *j = ctx;
-	const struct result *r = t->user;
-
-	j->n_decoded++;
-	return out_write(j->out, r->shown, r->shown_len);
-}
-
-static int decode_file(struct job *j, const char *path)
-{
-	struct detok d = detok(j);
-
-	if (detok_file(&d, path, j->out, &j->n_decoded) < 0)
-		return -1;
-	return strcmp(path, "-") ? manifest_input_file(j->m, "tokens", path) : 0;
-}
-
-static int decode_files(struct job *j)
-{
-	size_t i;
-
-	if (!j->o.n_files)
-		return decode_file(j, "-");
-	for (i = 0; i < j->o.n_files; i++)
-		if (decode_file(j, j->o.files[i]) < 0)
-			return -1;
-	return 0;
+	wordcount_release(&words);
 }
 
 static void decode_all(struct job *j)
 {
+	struct detokrun r = {.o = &j->o, .m = j->m, .lists = j->input == IDS};
 	struct filehash h;
-	int rc;
 
 	load(j);
+	r.d = (struct detok){.t = j->t,
+	    .name = j->tokenizer_path,
+	    .skip_special = j->skip_special,
+	    .any = j->o.force};
 	manifest_opt_str(j->m, "input", kind_names[j->input]);
 	manifest_opt_bool(j->m, "skip_special", j->skip_special);
 	out_signals();
-	j->out = out_open(j->o.out, OUT_HASH);
-	if (!j->out)
+	r.out = out_open(j->o.out, OUT_HASH);
+	if (!r.out)
 		die_err();
-	rc = j->input == IDS ? run_texts(j, TEXTRUN_LINE, decode_line, put_line) : decode_files(j);
-	if (rc < 0) {
+	if (detokrun(&r) < 0) {
 		char *message = xstrdup(err_msg());
 
-		if (out_is_stdout(j->out))
-			out_commit(j->out, NULL); /* what came before the error */
+		if (out_is_stdout(r.out))
+			out_commit(r.out, NULL); /* what came before the error */
 		else
-			out_abort(j->out);
+			out_abort(r.out);
 		die(EXIT_IO, "%s", message);
 	}
-	if (out_commit(j->out, &h) < 0)
+	if (out_commit(r.out, &h) < 0)
 		die_err();
-	stats_add(j->input == IDS ? "texts_out" : "tokens_in", j->n_decoded);
 	manifest_output(j->m, "text", j->o.out ? j->o.out : "-", &h);
 	write_manifests(j);
 }
@@ -944,7 +556,6 @@ int main(int argc, char **argv)
 	else
 		encode_all(&j);
 	manifest_free(j.m);
-	team_free(j.team);
 	tokenizer_free(j.t);
 	bpetrain_spec_release(&j.spec);
 	return opts_end(&j.o, EXIT_DONE);

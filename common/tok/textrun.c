@@ -8,6 +8,8 @@
 #include "base/pipe.h"
 #include "base/progress.h"
 #include "base/stats.h"
+#include "base/utf8.h"
+#include "doc/charset.h"
 #include "io/in.h"
 
 enum {
@@ -193,6 +195,19 @@ static void fail_at(struct batch *b, size_t i)
 static void name_text(const struct textrun_text *t)
 {
 	err_prefix("%s:%llu", t->file, (unsigned long long)t->lineno);
+}
+
+int textrun_repair(struct textrun_text *t, struct buf *b)
+{
+	size_t bad;
+
+	if (utf8_valid(t->p, t->len, &bad))
+		return 0;
+	b->len = 0;
+	charset_repair(t->p, t->len, b);
+	t->p = b->p;
+	t->len = b->len;
+	return 1;
 }
 
 static int work_batch(void *ctx, void *item, int worker)

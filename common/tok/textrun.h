@@ -6,7 +6,7 @@
  *	if (textrun(&r) < 0) die_err();
  *
  * Operands of o are read (none, or "-": stdin), gzip and zstd recognised.  The bytes of a text are
- * as they are in the file: valid UTF-8 or not is the program's question.  With --skip-bad a text on
+ * as they are in the file: valid UTF-8 or not is the caller's question.  With --skip-bad a text on
  * which work fails is counted (texts_bad), the first five are warned of, and it is left out.
  * Counters: texts_in, bytes_in.  m gets the inputs ("text"); nothing is written.
  *
@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/opt.h"
 #include "doc/doc.h"
 #include "io/manifest.h"
@@ -51,5 +52,9 @@ struct textrun {
 };
 
 int textrun(struct textrun *r);
+
+/* Make the text valid UTF-8, in b if need be: each maximal ill-formed part becomes U+FFFD.  Whether
+ * there was one. */
+int textrun_repair(struct textrun_text *t, struct buf *b);
 
 #endif
